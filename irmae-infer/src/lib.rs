@@ -1,1 +1,85 @@
-//! x
+//! Runs IRMAE autoencoders on microcontrollers and edge CPUs: `no_std`, no heap, `i8`, `f16` and `f32`.
+//!
+//! An autoencoder that `trainer export` wrote becomes two files. The **encoder** turns a window of samples into a short
+//! code, a [packet](code) of a few bytes; the **decoder** turns the packet back into samples.
+//!
+//! # Tour
+//!
+//! 1. [`Model::load`] checks the bytes of a file once and borrows its weights from flash.
+//! 2. [`Encoder`] and [`Decoder`] join a model with a buffer of [`Model::buffer_len`] bytes that the caller owns.
+//! 3. [`code::pack`] and [`code::unpack`] go from code to packet and back.
+//! 4. [`kernels::Kernels`] is the arithmetic; [`quant`] has the one place where integers are rounded; [`mod@format`] the file.
+//!
+//! ```
+//! use irmae_infer::{Aligned, Decoder, Encoder, Model, code, format::buffer_len, include_model};
+//!
+//! static ENCODER: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/image-i8/encoder.irmae"));
+//! static DECODER: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/image-i8/decoder.irmae"));
+//!
+//! // The size of the buffer is a constant, so it can be a static on the device.
+//! let mut buffer = Aligned([0_u8; buffer_len(ENCODER)]);
+//! let model = Model::load(ENCODER)?;
+//! let mut encoder = Encoder::new(&model, &mut *buffer)?;
+//!
+//! let image = vec![128_u8; model.frame().len()];
+//! let mut levels = vec![0_i16; model.code_len()];
+//! encoder.encode(&image, &mut levels)?;
+//!
+//! let mut packet = [0_u8; 32];
+//! let packet_len = code::pack(model.bits(), &levels, packet.len(), &mut packet)?;
+//!
+//! // On the receiver:
+//! let mut buffer = Aligned([0_u8; buffer_len(DECODER)]);
+//! let decoder_model = Model::load(DECODER)?.expect_id(model.id())?;
+//! let mut decoder = Decoder::new(&decoder_model, &mut *buffer)?;
+//! let mut code = vec![0; decoder_model.code_len()];
+//! code::unpack(decoder_model.bits(), &packet[..packet_len], &mut code)?;
+//! let mut restored = vec![0_u8; decoder_model.frame().len()];
+//! decoder.decode(&code, &mut restored)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A sensor that delivers row by row, or sample by sample, need not keep the window: see [`Encoder::push_row`] and
+//! [`Decoder::next_row`].
+//!
+//! # Numbers
+//!
+//! `i8` models are exact to the bit on every target. `f32` and `f16` models agree with libtorch to rounding.
+//!
+//! # Limits
+//!
+//! At most [12 layers](format::MAX_LAYERS); dense layers, convolutions and transposed convolutions in one or two
+//! dimensions, without dilation or groups; ReLU, tanh, sigmoid. Little-endian targets.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `std` | the writer of model files, [`format::write`] |
+//! | `defmt` | `defmt::Format` for errors and plain types |
+
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+#![deny(unsafe_code)]
+
+#[cfg(target_endian = "big")]
+compile_error!("irmae-infer borrows little-endian weights from the model file: big-endian targets cannot do that");
+
+mod aligned;
+pub mod code;
+mod error;
+pub mod format;
+pub mod kernels;
+mod layer;
+mod model;
+mod pipeline;
+pub mod quant;
+mod sample;
+mod session;
+mod stage;
+
+pub use aligned::Aligned;
+pub use error::{LoadError, RunError};
+pub use layer::{Activation, Op, Shape, Window};
+pub use model::{Layer, Model, Weights};
+pub use sample::{RawType, Sample, Transfer};
+pub use session::{Decoder, Encoder};

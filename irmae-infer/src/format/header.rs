@@ -1,0 +1,108 @@
+//! The postcard header, and where the blob's sections lie.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::{ALIGNMENT, MAX_LAYERS};
+use crate::error::LoadError;
+use crate::layer::{Activation, Op, Shape};
+use crate::sample::RawType;
+
+/// All of a model but its weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header<'a> {
+    /// Type of the raw samples.
+    pub raw: RawType,
+    /// Shape of a window of samples: the encoder's input, the decoder's output.
+    pub frame: Shape,
+    /// Bits of each coefficient in a packet, in the order of the code.
+    #[serde(borrow)]
+    pub bits: &'a [u8],
+    /// Number type of the first layer's input.
+    pub input: Element,
+    /// Least and largest input of the first layer; not used by float models.
+    pub input_clamp: [i32; 2],
+    /// The layers in order.
+    pub layers: Vec<LayerHeader, MAX_LAYERS>,
+}
+
+/// Number type of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Element {
+    /// Of `f32` and `f16` models.
+    F32,
+    /// Of `i8` models, zero point 0.
+    U8,
+    /// Of `i8` models, symmetric.
+    I16,
+}
+
+impl Element {
+    /// Bytes of one value.
+    pub const fn size(self) -> usize {
+        match self {
+            Element::F32 => 4,
+            Element::U8 => 1,
+            Element::I16 => 2,
+        }
+    }
+
+    /// Whether `clamp` lies within the type's range, ends in order.
+    pub(crate) fn holds(self, clamp: [i32; 2]) -> bool {
+        let [least, largest] = match self {
+            Element::F32 => return true,
+            Element::U8 => [0, 255],
+            Element::I16 => [-32_768, 32_767],
+        };
+        least <= clamp[0] && clamp[0] <= clamp[1] && clamp[1] <= largest
+    }
+}
+
+/// One layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerHeader {
+    /// The linear part.
+    pub op: Op,
+    /// What follows it.
+    pub activation: Activation,
+    /// Shape of the output.
+    pub output: Shape,
+    /// Number type of the output.
+    pub element: Element,
+    /// Least and largest output; not used by float models.
+    pub clamp: [i32; 2],
+}
+
+/// Walks the blob's sections in order; each starts at a multiple of [`ALIGNMENT`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sections<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Sections<'a> {
+    pub(crate) fn new(blob: &'a [u8]) -> Self {
+        Self { rest: blob }
+    }
+
+    /// The next section as `len` values of `T`.
+    pub(crate) fn take<T: bytemuck::AnyBitPattern>(&mut self, len: usize) -> Result<&'a [T], LoadError> {
+        let byte_len = len.checked_mul(size_of::<T>()).ok_or(LoadError::Length)?;
+        let padded = byte_len.checked_next_multiple_of(ALIGNMENT).ok_or(LoadError::Length)?;
+        let (section, rest) = self.rest.split_at_checked(padded).ok_or(LoadError::Length)?;
+        self.rest = rest;
+        bytemuck::try_cast_slice(&section[..byte_len]).map_err(|_| LoadError::Misaligned)
+    }
+
+    /// That nothing is left over.
+    pub(crate) fn finish(self) -> Result<(), LoadError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(LoadError::Length) }
+    }
+
+    /// Appends a section to `blob`, [`Sections::take`]'s inverse.
+    #[cfg(feature = "std")]
+    pub(crate) fn emit<T: bytemuck::NoUninit>(blob: &mut std::vec::Vec<u8>, values: &[T]) {
+        blob.extend_from_slice(bytemuck::cast_slice(values));
+        blob.resize(blob.len().next_multiple_of(ALIGNMENT), 0);
+    }
+}

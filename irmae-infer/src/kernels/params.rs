@@ -1,0 +1,224 @@
+//! What a kernel is given: geometry, the input rows in memory, and weights with what follows them.
+
+use bytemuck::Pod;
+use half::f16;
+
+use crate::layer::{Activation, Shape, Window};
+use crate::quant;
+
+/// Shapes and window of a convolution or a transposed one.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvGeometry {
+    /// Shape of the input.
+    pub input: Shape,
+    /// Shape of the output.
+    pub output: Shape,
+    /// Kernel, stride, padding.
+    pub window: Window,
+}
+
+/// The input rows that are in memory: row `r` lies at place `r % ring_rows`.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a, X> {
+    /// `ring_rows * row_len` values.
+    pub ring: &'a [X],
+    /// Rows in the ring.
+    pub ring_rows: usize,
+    /// Values in a row.
+    pub row_len: usize,
+    /// Rows of the whole input.
+    pub height: usize,
+}
+
+impl<'a, X> Rows<'a, X> {
+    /// Row `row` of the input, `None` where it is padding.
+    #[inline]
+    pub fn row(&self, row: isize) -> Option<&'a [X]> {
+        let row = usize::try_from(row).ok().filter(|&row| row < self.height)?;
+        let start = (row % self.ring_rows) * self.row_len;
+        self.ring.get(start..start + self.row_len)
+    }
+}
+
+/// An integer activation: `u8` or `i16`.
+pub trait Integer: Pod {
+    /// Widens.
+    fn to_i32(self) -> i32;
+    /// Narrows a value that is already within the type's range.
+    fn from_clamped(value: i32) -> Self;
+}
+
+impl Integer for u8 {
+    #[inline]
+    fn to_i32(self) -> i32 {
+        i32::from(self)
+    }
+    #[inline]
+    fn from_clamped(value: i32) -> Self {
+        value as u8
+    }
+}
+
+impl Integer for i16 {
+    #[inline]
+    fn to_i32(self) -> i32 {
+        i32::from(self)
+    }
+    #[inline]
+    fn from_clamped(value: i32) -> Self {
+        value as i16
+    }
+}
+
+/// A weight of a real-valued layer: `f32` or `f16`.
+pub trait FloatWeight: Pod {
+    /// Widens; exact.
+    fn to_f32(self) -> f32;
+}
+
+impl FloatWeight for f32 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self
+    }
+}
+
+impl FloatWeight for f16 {
+    #[inline]
+    fn to_f32(self) -> f32 {
+        self.to_f32()
+    }
+}
+
+/// How a layer sums and what it does with the sum. Lets one loop serve every number type.
+pub(super) trait Arithmetic {
+    /// Input.
+    type X: Copy;
+    /// Weight.
+    type W: Copy;
+    /// Accumulator.
+    type Acc: Copy;
+    /// Output.
+    type Y;
+    /// The accumulator's first value.
+    fn bias(&self, index: usize) -> Self::Acc;
+    /// `acc + x w`
+    fn multiply_add(&self, acc: Self::Acc, x: Self::X, w: Self::W) -> Self::Acc;
+    /// From sum to output.
+    fn finish(&self, channel: usize, acc: Self::Acc) -> Self::Y;
+}
+
+/// Weights of an `i8` layer.
+#[derive(Debug, Clone, Copy)]
+pub struct IntParams<'a> {
+    /// Weights, within +-127.
+    pub weights: &'a [i8],
+    /// Biases at the accumulator's scale.
+    pub bias: &'a [i32],
+    /// [`quant::requantize`]'s multiplier, one an output channel.
+    pub multiplier: &'a [i32],
+    /// Second multiplier and offset of a tanh or sigmoid layer, one an output channel; empty otherwise.
+    pub post: [&'a [i32]; 2],
+    /// What follows the sum.
+    pub activation: Activation,
+    /// Least and largest output. ReLU is a least of 0.
+    pub clamp: [i32; 2],
+}
+
+impl<'a> IntParams<'a> {
+    /// From accumulator to output, at the output's scale and within its range.
+    #[inline]
+    pub fn finish(&self, channel: usize, acc: i32) -> i32 {
+        let q = quant::requantize(acc, self.multiplier[channel]);
+        let y = match self.activation {
+            Activation::None | Activation::Relu => q,
+            Activation::Tanh => self.post_scale(channel, quant::tanh(q)),
+            Activation::Sigmoid => self.post_scale(channel, quant::sigmoid(q)),
+        };
+        // Not `clamp`: that panics where a hostile file has its ends crossed.
+        y.max(self.clamp[0]).min(self.clamp[1])
+    }
+
+    fn post_scale(&self, channel: usize, y: i32) -> i32 {
+        quant::post_scale(y, self.post[0][channel], self.post[1][channel])
+    }
+
+    pub(super) fn arithmetic<X: Integer, Y: Integer>(&self) -> IntArithmetic<'_, 'a, X, Y> {
+        IntArithmetic { params: self, types: core::marker::PhantomData }
+    }
+}
+
+pub(super) struct IntArithmetic<'p, 'a, X, Y> {
+    params: &'p IntParams<'a>,
+    types: core::marker::PhantomData<(X, Y)>,
+}
+
+impl<X: Integer, Y: Integer> Arithmetic for IntArithmetic<'_, '_, X, Y> {
+    type X = X;
+    type W = i8;
+    type Acc = i32;
+    type Y = Y;
+
+    #[inline]
+    fn bias(&self, index: usize) -> i32 {
+        self.params.bias[index]
+    }
+    #[inline]
+    fn multiply_add(&self, acc: i32, x: X, w: i8) -> i32 {
+        acc + x.to_i32() * i32::from(w)
+    }
+    #[inline]
+    fn finish(&self, channel: usize, acc: i32) -> Y {
+        Y::from_clamped(self.params.finish(channel, acc))
+    }
+}
+
+/// Weights of an `f32` or `f16` layer.
+#[derive(Debug, Clone, Copy)]
+pub struct FloatParams<'a, W> {
+    /// Weights.
+    pub weights: &'a [W],
+    /// Biases.
+    pub bias: &'a [f32],
+    /// What follows the sum.
+    pub activation: Activation,
+}
+
+impl<W: FloatWeight> FloatParams<'_, W> {
+    /// The activation.
+    #[inline]
+    pub fn finish(&self, sum: f32) -> f32 {
+        match self.activation {
+            Activation::None => sum,
+            Activation::Relu => sum.max(0.0),
+            Activation::Tanh => libm::tanhf(sum),
+            Activation::Sigmoid => 1.0 / (1.0 + libm::expf(-sum)),
+        }
+    }
+
+    pub(super) fn arithmetic(&self) -> FloatArithmetic<'_, W> {
+        FloatArithmetic(self)
+    }
+}
+
+pub(super) struct FloatArithmetic<'a, W>(&'a FloatParams<'a, W>);
+
+impl<W: FloatWeight> Arithmetic for FloatArithmetic<'_, W> {
+    type X = f32;
+    type W = W;
+    type Acc = f32;
+    type Y = f32;
+
+    #[inline]
+    fn bias(&self, index: usize) -> f32 {
+        self.0.bias[index]
+    }
+    #[inline]
+    fn multiply_add(&self, acc: f32, x: f32, w: W) -> f32 {
+        acc + x * w.to_f32()
+    }
+    #[inline]
+    fn finish(&self, _channel: usize, acc: f32) -> f32 {
+        self.0.finish(acc)
+    }
+}

@@ -1,0 +1,299 @@
+//! [`Encoder`] and [`Decoder`]: a model with the caller's buffer.
+
+use bytemuck::Pod;
+
+use crate::code::{self, HalfSteps};
+use crate::error::RunError;
+use crate::format::{Element, Kind};
+use crate::kernels::{Best, Kernels};
+use crate::model::{BUFFER_ALIGNMENT, Model};
+use crate::pipeline::Pipeline;
+use crate::quant;
+use crate::sample::{RawType, Sample, Transfer};
+
+/// Windows of samples to codes.
+#[derive(Debug)]
+pub struct Encoder<'m, 'b, K = Best> {
+    pipeline: Pipeline<'m, 'b, K>,
+}
+
+impl<'m, 'b> Encoder<'m, 'b> {
+    /// An encoder with the fastest kernels of this target. `buffer` must have [`Model::buffer_len`] bytes, aligned to 4.
+    ///
+    /// # Errors
+    /// [`RunError::Kind`], [`RunError::BufferTooSmall`], [`RunError::BufferMisaligned`].
+    pub fn new(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
+        Self::with_kernels(model, buffer)
+    }
+}
+
+impl<'m, 'b, K: Kernels> Encoder<'m, 'b, K> {
+    /// An encoder with kernels of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    pub fn with_kernels(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
+        Ok(Self { pipeline: start(model, buffer, Kind::Encoder)? })
+    }
+
+    /// Encodes a window, in order height, width, channel, into one level a coefficient; see [`code::pack`].
+    ///
+    /// # Errors
+    /// [`RunError::SampleType`], [`RunError::Length`].
+    pub fn encode<S: Sample>(&mut self, frame: &[S], levels: &mut [i16]) -> Result<(), RunError> {
+        let shape = self.pipeline.model.frame();
+        check_len(shape.len(), frame.len())?;
+        self.pipeline.restart();
+        for row in frame.chunks_exact(shape.row_len()) {
+            self.push_row(row, levels)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next row of a window (one sample of all channels, for a one-dimensional signal) as the sensor delivers
+    /// it. Returns true when the window is complete; its code is then in `levels`, and the next row starts a new window.
+    ///
+    /// # Errors
+    /// [`RunError::SampleType`], [`RunError::Length`].
+    pub fn push_row<S: Sample>(&mut self, row: &[S], levels: &mut [i16]) -> Result<bool, RunError> {
+        let model = self.pipeline.model;
+        check_type::<S>(model)?;
+        check_len(model.frame().row_len(), row.len())?;
+        check_len(model.code_len(), levels.len())?;
+        if self.pipeline.is_complete() {
+            self.pipeline.restart();
+        }
+        load_row(&mut self.pipeline, row);
+        let is_complete = self.pipeline.run();
+        if is_complete {
+            self.read_levels(levels);
+        }
+        Ok(is_complete)
+    }
+
+    /// The real-valued code of the window that was completed last, before quantisation.
+    ///
+    /// # Errors
+    /// [`RunError::NotReal`] for an integer model, [`RunError::Length`].
+    pub fn coefficients(&self, coefficients: &mut [f32]) -> Result<(), RunError> {
+        let model = self.pipeline.model;
+        check_real(model)?;
+        check_len(model.code_len(), coefficients.len())?;
+        coefficients.copy_from_slice(self.pipeline.output_row());
+        Ok(())
+    }
+
+    fn read_levels(&self, levels: &mut [i16]) {
+        let model = self.pipeline.model;
+        if is_real(model) {
+            let code = self.pipeline.output_row::<f32>().iter().zip(model.steps());
+            for ((level, &bits), (&c, &step)) in levels.iter_mut().zip(model.bits()).zip(code) {
+                *level = code::level(c / step, bits);
+            }
+        } else {
+            let code = self.pipeline.output_row::<i16>();
+            for ((level, &bits), &q) in levels.iter_mut().zip(model.bits()).zip(code) {
+                *level = code::clamp_level(i32::from(q), bits);
+            }
+        }
+    }
+}
+
+/// Codes to windows of samples.
+#[derive(Debug)]
+pub struct Decoder<'m, 'b, K = Best> {
+    pipeline: Pipeline<'m, 'b, K>,
+}
+
+impl<'m, 'b> Decoder<'m, 'b> {
+    /// A decoder with the fastest kernels of this target. `buffer` must have [`Model::buffer_len`] bytes, aligned to 4.
+    ///
+    /// # Errors
+    /// [`RunError::Kind`], [`RunError::BufferTooSmall`], [`RunError::BufferMisaligned`].
+    pub fn new(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
+        Self::with_kernels(model, buffer)
+    }
+}
+
+impl<'m, 'b, K: Kernels> Decoder<'m, 'b, K> {
+    /// A decoder with kernels of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Decoder::new`].
+    pub fn with_kernels(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
+        Ok(Self { pipeline: start(model, buffer, Kind::Decoder)? })
+    }
+
+    /// Decodes a code, as [`code::unpack`] gives it, into a window in order height, width, channel.
+    ///
+    /// # Errors
+    /// [`RunError::SampleType`], [`RunError::Length`].
+    pub fn decode<S: Sample>(&mut self, code: &[HalfSteps], frame: &mut [S]) -> Result<(), RunError> {
+        check_len(self.pipeline.model.frame().len(), frame.len())?;
+        self.start(code)?;
+        self.drain(frame)
+    }
+
+    /// Decodes a real-valued code that was never quantised.
+    ///
+    /// # Errors
+    /// [`RunError::NotReal`] for an integer model, [`RunError::SampleType`], [`RunError::Length`].
+    pub fn decode_coefficients<S: Sample>(&mut self, code: &[f32], frame: &mut [S]) -> Result<(), RunError> {
+        let model = self.pipeline.model;
+        check_real(model)?;
+        check_len(model.frame().len(), frame.len())?;
+        check_len(model.code_len(), code.len())?;
+        self.pipeline.restart();
+        self.pipeline.input_row().copy_from_slice(code);
+        self.pipeline.commit_input_row();
+        self.drain(frame)
+    }
+
+    /// Takes a code whose rows [`Decoder::next_row`] then gives one by one.
+    ///
+    /// # Errors
+    /// [`RunError::Length`].
+    pub fn start(&mut self, code: &[HalfSteps]) -> Result<(), RunError> {
+        let model = self.pipeline.model;
+        check_len(model.code_len(), code.len())?;
+        self.pipeline.restart();
+        if is_real(model) {
+            let input = self.pipeline.input_row::<f32>();
+            for ((x, &code), &step) in input.iter_mut().zip(code).zip(model.steps()) {
+                *x = 0.5 * f32::from(code) * step;
+            }
+        } else {
+            let [least, largest] = model.input_clamp();
+            for (x, &code) in self.pipeline.input_row::<i16>().iter_mut().zip(code) {
+                *x = i32::from(code).max(least).min(largest) as i16;
+            }
+        }
+        self.pipeline.commit_input_row();
+        Ok(())
+    }
+
+    /// Computes the next row of the window; false where there is none left.
+    ///
+    /// # Errors
+    /// [`RunError::SampleType`], [`RunError::Length`].
+    pub fn next_row<S: Sample>(&mut self, row: &mut [S]) -> Result<bool, RunError> {
+        let model = self.pipeline.model;
+        check_type::<S>(model)?;
+        check_len(model.frame().row_len(), row.len())?;
+        let has_row = self.pipeline.run();
+        if has_row {
+            store_row(&self.pipeline, row);
+        }
+        Ok(has_row)
+    }
+
+    fn drain<S: Sample>(&mut self, frame: &mut [S]) -> Result<(), RunError> {
+        let row_len = self.pipeline.model.frame().row_len();
+        for row in frame.chunks_exact_mut(row_len) {
+            self.next_row(row)?;
+        }
+        Ok(())
+    }
+}
+
+fn start<'m, 'b, K: Kernels>(
+    model: &'m Model<'m>,
+    buffer: &'b mut [u8],
+    kind: Kind,
+) -> Result<Pipeline<'m, 'b, K>, RunError> {
+    if model.kind() != kind {
+        return Err(RunError::Kind { found: model.kind() });
+    }
+    if !(buffer.as_ptr() as usize).is_multiple_of(BUFFER_ALIGNMENT) {
+        return Err(RunError::BufferMisaligned);
+    }
+    let (needed, given) = (model.buffer_len(), buffer.len());
+    let buffer =
+        buffer.get_mut(..needed).ok_or(RunError::BufferTooSmall { needed: needed as u32, given: given as u32 })?;
+    Ok(Pipeline::new(model, buffer))
+}
+
+/// Puts raw samples into the network's next input row; see [`Transfer`].
+fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K>, row: &[S]) {
+    let model = pipeline.model;
+    let [least, largest] = model.input_clamp();
+    match (model.transfer(), model.layers()[0].input_element) {
+        (Transfer::Real { offset, gain }, Element::F32) => {
+            let channels = offset.iter().zip(gain).cycle();
+            for ((x, raw), (&offset, &gain)) in pipeline.input_row::<f32>().iter_mut().zip(row).zip(channels) {
+                *x = (raw.to_f32() - offset) * gain;
+            }
+        }
+        (Transfer::Real { offset, gain }, _) => {
+            let channels = offset.iter().zip(gain).cycle();
+            for ((x, raw), (&offset, &gain)) in pipeline.input_row::<i16>().iter_mut().zip(row).zip(channels) {
+                *x = quant::round_f32((raw.to_f32() - offset) * gain).max(least).min(largest) as i16;
+            }
+        }
+        (Transfer::Fixed { offset, gain }, _) => {
+            let channels = offset.iter().zip(gain).cycle();
+            for ((x, raw), (&zero, &gain)) in pipeline.input_row::<i16>().iter_mut().zip(row).zip(channels) {
+                *x = quant::scale_input(raw.to_i32(), zero, gain, largest) as i16;
+            }
+        }
+        (Transfer::Identity | Transfer::OffsetBinary, Element::U8) => {
+            copy_row(pipeline.input_row::<u8>(), row, |raw| u8::from_i32(raw.to_i32()));
+        }
+        (Transfer::Identity | Transfer::OffsetBinary, _) => {
+            copy_row(pipeline.input_row::<i16>(), row, |raw| i16::from_i32(raw.to_i32()));
+        }
+    }
+    pipeline.commit_input_row();
+}
+
+/// Takes raw samples from the network's output row; see [`Transfer`].
+fn store_row<S: Sample, K: Kernels>(pipeline: &Pipeline<'_, '_, K>, row: &mut [S]) {
+    let model = pipeline.model;
+    let element = model.layers().last().map(|layer| layer.output_element);
+    match (model.transfer(), element) {
+        (Transfer::Real { offset, gain }, Some(Element::F32)) => {
+            store_real(pipeline.output_row::<f32>(), |y| y, offset, gain, row);
+        }
+        (Transfer::Real { offset, gain }, _) => {
+            store_real(pipeline.output_row::<i16>(), f32::from, offset, gain, row);
+        }
+        (Transfer::OffsetBinary, _) => {
+            copy_row(row, pipeline.output_row::<i16>(), |q| S::from_i32(i32::from(q) + 32_768));
+        }
+        (_, Some(Element::U8)) => copy_row(row, pipeline.output_row::<u8>(), |q| S::from_i32(i32::from(q))),
+        _ => copy_row(row, pipeline.output_row::<i16>(), |q| S::from_i32(i32::from(q))),
+    }
+}
+
+fn store_real<T: Pod, S: Sample>(values: &[T], to_f32: impl Fn(T) -> f32, offset: &[f32], gain: &[f32], row: &mut [S]) {
+    let channels = offset.iter().zip(gain).cycle();
+    for ((raw, &y), (&offset, &gain)) in row.iter_mut().zip(values).zip(channels) {
+        *raw = S::from_f32(to_f32(y) / gain + offset);
+    }
+}
+
+fn copy_row<A: Copy, B>(to: &mut [B], from: &[A], convert: impl Fn(A) -> B) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = convert(from);
+    }
+}
+
+fn is_real(model: &Model<'_>) -> bool {
+    model.layers()[0].input_element == Element::F32
+}
+
+fn check_real(model: &Model<'_>) -> Result<(), RunError> {
+    if is_real(model) { Ok(()) } else { Err(RunError::NotReal) }
+}
+
+fn check_type<S: Sample>(model: &Model<'_>) -> Result<(), RunError> {
+    if S::RAW == model.raw_type() || S::RAW == RawType::F32 {
+        Ok(())
+    } else {
+        Err(RunError::SampleType { expected: model.raw_type(), given: S::RAW })
+    }
+}
+
+fn check_len(expected: usize, given: usize) -> Result<(), RunError> {
+    if expected == given { Ok(()) } else { Err(RunError::Length { expected: expected as u32, given: given as u32 }) }
+}

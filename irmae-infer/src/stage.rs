@@ -1,0 +1,149 @@
+//! One layer's work on one row: from bytes of the buffer to the kernel for the layer's operation and number types.
+
+use half::f16;
+
+use crate::format::Element;
+use crate::kernels::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows};
+use crate::layer::{Op, Window};
+use crate::model::{Layer, Weights};
+use crate::pipeline::{view, view_mut};
+
+/// Adds input row `row` to the accumulators of a dense layer.
+pub(crate) fn accumulate_row<K: Kernels>(layer: &Layer<'_>, row: usize, ring: &[u8], accumulators: &mut [u8]) {
+    let first_weight = row * layer.input.row_len();
+    match (&layer.weights, layer.input_element) {
+        (Weights::F32(p), _) => add_float::<K, f32>(layer, p, first_weight, view(ring), view_mut(accumulators)),
+        (Weights::F16(p), _) => add_float::<K, f16>(layer, p, first_weight, view(ring), view_mut(accumulators)),
+        (Weights::I8(p), Element::U8) => add_int::<K, u8>(layer, p, first_weight, view(ring), view_mut(accumulators)),
+        (Weights::I8(p), _) => add_int::<K, i16>(layer, p, first_weight, view(ring), view_mut(accumulators)),
+    }
+}
+
+fn add_int<K: Kernels, X: Integer>(
+    layer: &Layer<'_>,
+    params: &IntParams<'_>,
+    first_weight: usize,
+    x: &[X],
+    acc: &mut [i32],
+) {
+    if first_weight == 0 {
+        acc.copy_from_slice(params.bias);
+    }
+    K::dense_accumulate_int(x, &params.weights[first_weight..], layer.input.len(), acc);
+}
+
+fn add_float<K: Kernels, W: FloatWeight>(
+    layer: &Layer<'_>,
+    params: &FloatParams<'_, W>,
+    first_weight: usize,
+    x: &[f32],
+    acc: &mut [f32],
+) {
+    if first_weight == 0 {
+        acc.copy_from_slice(params.bias);
+    }
+    K::dense_accumulate_float(x, &params.weights[first_weight..], layer.input.len(), acc);
+}
+
+/// Makes output row `row` of a layer.
+pub(crate) fn make_row<K: Kernels>(
+    layer: &Layer<'_>,
+    row: usize,
+    ring: &[u8],
+    accumulators: &mut [u8],
+    output: &mut [u8],
+) {
+    let acc = accumulators;
+    match (&layer.weights, layer.input_element, layer.output_element) {
+        (Weights::F32(p), ..) => float_row::<K, f32>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::F16(p), ..) => float_row::<K, f16>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::I8(p), Element::U8, Element::U8) => {
+            int_row::<K, u8, u8>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+        }
+        (Weights::I8(p), Element::U8, _) => {
+            int_row::<K, u8, i16>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+        }
+        (Weights::I8(p), _, Element::U8) => {
+            int_row::<K, i16, u8>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+        }
+        (Weights::I8(p), ..) => {
+            int_row::<K, i16, i16>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+        }
+    }
+}
+
+fn int_row<K: Kernels, X: Integer, Y: Integer>(
+    layer: &Layer<'_>,
+    params: &IntParams<'_>,
+    row: usize,
+    ring: &[X],
+    acc: &mut [i32],
+    y: &mut [Y],
+) {
+    match layer.op {
+        Op::Conv(window) => K::conv_row_int(&geometry(layer, window), row, &rows(layer, ring), params, y),
+        Op::ConvTranspose(window) => {
+            K::conv_transpose_row_int(&geometry(layer, window), row, &rows(layer, ring), params, y);
+        }
+        Op::Dense => {
+            let first = row * y.len();
+            let sums = if layer.sums_rows() {
+                &acc[first..first + y.len()]
+            } else {
+                let stride = layer.input.len();
+                acc.copy_from_slice(&params.bias[first..first + y.len()]);
+                K::dense_accumulate_int(ring, &params.weights[first * stride..], stride, acc);
+                acc
+            };
+            let channels = usize::from(layer.output.channels);
+            for (pixel, sums) in y.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
+                for (channel, (y, &sum)) in pixel.iter_mut().zip(sums).enumerate() {
+                    *y = Y::from_clamped(params.finish(channel, sum));
+                }
+            }
+        }
+    }
+}
+
+fn float_row<K: Kernels, W: FloatWeight>(
+    layer: &Layer<'_>,
+    params: &FloatParams<'_, W>,
+    row: usize,
+    ring: &[f32],
+    acc: &mut [f32],
+    y: &mut [f32],
+) {
+    match layer.op {
+        Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y),
+        Op::ConvTranspose(window) => {
+            K::conv_transpose_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y);
+        }
+        Op::Dense => {
+            let first = row * y.len();
+            let sums = if layer.sums_rows() {
+                &acc[first..first + y.len()]
+            } else {
+                let stride = layer.input.len();
+                acc.copy_from_slice(&params.bias[first..first + y.len()]);
+                K::dense_accumulate_float(ring, &params.weights[first * stride..], stride, acc);
+                acc
+            };
+            for (y, &sum) in y.iter_mut().zip(sums) {
+                *y = params.finish(sum);
+            }
+        }
+    }
+}
+
+fn geometry(layer: &Layer<'_>, window: Window) -> ConvGeometry {
+    ConvGeometry { input: layer.input, output: layer.output, window }
+}
+
+fn rows<'a, X>(layer: &Layer<'_>, ring: &'a [X]) -> Rows<'a, X> {
+    Rows {
+        ring,
+        ring_rows: layer.op.ring_rows(layer.input),
+        row_len: layer.input.row_len(),
+        height: usize::from(layer.input.height),
+    }
+}
