@@ -11,6 +11,8 @@
 //!
 //! `i8` results are equal to the bit for every implementation and target; `f32` and `f16` results agree to rounding.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod params;
 mod reference;
 
@@ -84,6 +86,9 @@ pub trait Kernels {
 pub struct Reference;
 
 impl Kernels for Reference {}
+
+#[cfg(test)]
+conformance::conformance!(Reference);
 
 /// The fastest kernels for this target.
 pub type Best = Reference;

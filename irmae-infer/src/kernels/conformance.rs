@@ -1,0 +1,290 @@
+//! The tests that every implementation of [`Kernels`] must pass: `conformance!(Name)` declares them.
+//!
+//! Expected values come from the definitions, over whole maps in `i64` or `f64`: a convolution gathers, a transposed one
+//! scatters as its definition says, so that an error of [`reference`](super::reference) shows as well.
+
+use std::vec::Vec;
+
+use half::f16;
+
+use super::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows};
+use crate::layer::{Activation, Op, Shape, Window};
+use crate::quant;
+
+macro_rules! conformance {
+    ($kernels:ty) => {
+        #[cfg(test)]
+        mod conformance_tests {
+            use super::*;
+            use crate::kernels::conformance as suite;
+
+            #[test]
+            fn integers_equal_the_definition() {
+                suite::check_integers::<$kernels>();
+            }
+            #[test]
+            fn reals_agree_with_the_definition() {
+                suite::check_reals::<$kernels>();
+            }
+            #[test]
+            fn dense_sums_equal_the_definition() {
+                suite::check_dense::<$kernels>();
+            }
+        }
+    };
+}
+pub(crate) use conformance;
+
+/// Relative to the largest output: sums of up to a thousand terms in `f32`.
+const REAL_TOLERANCE: f64 = 1e-5;
+
+/// A small generator with a fixed seed: the same cases on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// Uniform in `low..=high`.
+    pub(crate) fn int(&mut self, low: i32, high: i32) -> i32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        low + ((self.0 >> 33) % (high - low + 1) as u64) as i32
+    }
+
+    fn ints(&mut self, n: usize, low: i32, high: i32) -> Vec<i32> {
+        // Extremes first, so that they occur in every case.
+        let ends = [low, high].into_iter().chain(core::iter::repeat_with(|| self.int(low, high)));
+        ends.take(n).collect()
+    }
+
+    fn reals(&mut self, n: usize) -> Vec<f32> {
+        self.ints(n, -1000, 1000).into_iter().map(|v| v as f32 / 1000.0).collect()
+    }
+}
+
+/// Input, channels out, window: odd sizes, single pixels, channels that fill no register.
+fn geometries(transposed: bool) -> Vec<ConvGeometry> {
+    let windows = [
+        ([1, 1], [1, 1], [0, 0]),
+        ([3, 3], [1, 1], [1, 1]),
+        ([4, 4], [2, 2], [1, 1]),
+        ([5, 5], [1, 1], [2, 2]),
+        ([2, 3], [3, 1], [0, 1]),
+        ([4, 1], [2, 1], [1, 0]),
+        ([7, 1], [4, 1], [3, 0]),
+    ];
+    let sizes = [(1, 1), (2, 5), (7, 3), (8, 8)];
+    let channels = [(1, 1), (1, 16), (2, 3), (3, 5), (5, 2), (16, 17), (17, 1), (64, 2)];
+    let mut geometries = Vec::new();
+    for (kernel, stride, padding) in windows {
+        let window = Window { kernel, stride, padding };
+        for (height, width) in sizes {
+            for (c_in, c_out) in channels {
+                let input = Shape::new(height, width, c_in);
+                let output = |extra: u16| -> Option<Shape> {
+                    let size = |n: u16, i: usize| {
+                        let (k, s, p) = (i32::from(kernel[i]), i32::from(stride[i]), i32::from(padding[i]));
+                        let n = i32::from(n);
+                        if transposed { (n - 1) * s - 2 * p + k } else { (n + 2 * p - k).div_euclid(s) + 1 }
+                    };
+                    let (h, w) = (size(height, 0), size(width, 1));
+                    (h > 0 && w > 0).then(|| Shape::new(h as u16 + extra, w as u16, c_out))
+                };
+                let op = if transposed { Op::ConvTranspose(window) } else { Op::Conv(window) };
+                // One extra row is an output padding, where the stride has room for it.
+                let outputs = [0, 1].into_iter().filter_map(output).filter(|&out| op.fits(input, out));
+                geometries.extend(outputs.map(|output| ConvGeometry { input, output, window }));
+            }
+        }
+    }
+    assert!(geometries.len() > 100);
+    geometries
+}
+
+/// All products of an output: calls `add(out pixel, in pixel, tap)`.
+fn for_each_tap(g: &ConvGeometry, transposed: bool, mut add: impl FnMut([usize; 2], [usize; 2], [usize; 2])) {
+    let [inner, outer] = if transposed { [g.output, g.input] } else { [g.input, g.output] };
+    let pad = g.window.padding.map(isize::from);
+    for p in 0..usize::from(outer.height) {
+        for q in 0..usize::from(outer.width) {
+            for i in 0..usize::from(g.window.kernel[0]) {
+                for j in 0..usize::from(g.window.kernel[1]) {
+                    let r = (p * usize::from(g.window.stride[0]) + i) as isize - pad[0];
+                    let t = (q * usize::from(g.window.stride[1]) + j) as isize - pad[1];
+                    if (0..inner.height as isize).contains(&r) && (0..inner.width as isize).contains(&t) {
+                        let (large, small) = ([r as usize, t as usize], [p, q]);
+                        if transposed { add(large, small, [i, j]) } else { add(small, large, [i, j]) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a layer by definition.
+fn sums<T>(g: &ConvGeometry, transposed: bool, x: &[T], w: &[T], bias: &[T]) -> Vec<T>
+where
+    T: Copy + core::ops::Mul<Output = T> + core::ops::AddAssign,
+{
+    let (c_in, c_out) = (usize::from(g.input.channels), usize::from(g.output.channels));
+    let mut y: Vec<T> = (0..g.output.len()).map(|at| bias[at % c_out]).collect();
+    for_each_tap(g, transposed, |out, input, tap| {
+        for o in 0..c_out {
+            for c in 0..c_in {
+                let [kh, kw] = g.window.kernel.map(usize::from);
+                let weight = w[((o * kh + tap[0]) * kw + tap[1]) * c_in + c];
+                let value = x[(input[0] * usize::from(g.input.width) + input[1]) * c_in + c];
+                y[(out[0] * usize::from(g.output.width) + out[1]) * c_out + o] += value * weight;
+            }
+        }
+    });
+    y
+}
+
+pub(crate) fn check_integers<K: Kernels>() {
+    for transposed in [false, true] {
+        for (seed, g) in (1..).zip(geometries(transposed)) {
+            check_int_types::<K, u8, u8>(&g, transposed, seed, [0, 255], [0, 255]);
+            check_int_types::<K, u8, i16>(&g, transposed, seed, [0, 255], [-300, 1000]);
+            check_int_types::<K, i16, u8>(&g, transposed, seed, [-2047, 2047], [0, 255]);
+            check_int_types::<K, i16, i16>(&g, transposed, seed, [-2047, 2047], [-32_768, 32_767]);
+        }
+    }
+}
+
+fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::Debug>(
+    g: &ConvGeometry,
+    transposed: bool,
+    seed: u64,
+    [x_least, x_largest]: [i32; 2],
+    clamp: [i32; 2],
+) {
+    let mut random = Random::new(seed);
+    let c_out = usize::from(g.output.channels);
+    let fan_in = g.window.taps() * usize::from(g.input.channels);
+    let x = random.ints(g.input.len(), x_least, x_largest);
+    let weights = random.ints(c_out * fan_in, -127, 127);
+    let bias = random.ints(c_out, -100_000, 100_000);
+    // Outputs that use the range and overrun it a little.
+    let gain = f64::from(clamp[1] - clamp[0]) / (f64::from(x_largest) * 127.0 * (fan_in as f64).sqrt() + 100_000.0);
+    let multiplier: Vec<i32> =
+        (0..c_out).map(|o| quant::multiplier(gain * (1.0 + o as f64 / 7.0)).unwrap_or(1)).collect();
+    let activation = [Activation::None, Activation::Tanh, Activation::Sigmoid][seed as usize % 3];
+    let post = [random.ints(c_out, 1, 1 << 19), random.ints(c_out, -50, 50)];
+
+    let wide = |values: &[i32]| -> Vec<i64> { values.iter().map(|&v| i64::from(v)).collect() };
+    let narrow: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
+    let params = IntParams {
+        weights: &narrow,
+        bias: &bias,
+        multiplier: &multiplier,
+        post: [&post[0], &post[1]],
+        activation,
+        clamp,
+    };
+    let expected: Vec<Y> = sums(g, transposed, &wide(&x), &wide(&weights), &wide(&bias))
+        .iter()
+        .enumerate()
+        .map(|(at, &sum)| Y::from_clamped(params.finish(at % c_out, i32::try_from(sum).unwrap())))
+        .collect();
+
+    let x: Vec<X> = x.iter().map(|&v| X::from_clamped(v)).collect();
+    for (row, expected) in expected.chunks(g.output.row_len()).enumerate() {
+        let mut y = std::vec![Y::from_clamped(1); g.output.row_len()];
+        if transposed {
+            K::conv_transpose_row_int(g, row, &whole(&x, g), &params, &mut y);
+        } else {
+            K::conv_row_int(g, row, &whole(&x, g), &params, &mut y);
+        }
+        assert_eq!(y, expected, "row {row} of {g:?}, transposed: {transposed}");
+    }
+}
+
+pub(crate) fn check_reals<K: Kernels>() {
+    for transposed in [false, true] {
+        for (seed, g) in (1..).zip(geometries(transposed)) {
+            check_real_type::<K, f32>(&g, transposed, seed, |w| w);
+            check_real_type::<K, f16>(&g, transposed, seed, f16::from_f32);
+        }
+    }
+}
+
+fn check_real_type<K: Kernels, W: FloatWeight>(
+    g: &ConvGeometry,
+    transposed: bool,
+    seed: u64,
+    narrow: impl Fn(f32) -> W,
+) {
+    let mut random = Random::new(seed);
+    let c_out = usize::from(g.output.channels);
+    let x = random.reals(g.input.len());
+    let weights: Vec<W> =
+        random.reals(c_out * g.window.taps() * usize::from(g.input.channels)).into_iter().map(narrow).collect();
+    let bias = random.reals(c_out);
+    let activation = [Activation::None, Activation::Relu, Activation::Tanh, Activation::Sigmoid][seed as usize % 4];
+    let params = FloatParams { weights: &weights, bias: &bias, activation };
+
+    let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
+    let exact_weights: Vec<f64> = weights.iter().map(|w| f64::from(w.to_f32())).collect();
+    let sums = sums(g, transposed, &wide(&x), &exact_weights, &wide(&bias));
+    let scale = sums.iter().fold(1.0, |largest: f64, sum| largest.max(sum.abs()));
+    for (row, sums) in sums.chunks(g.output.row_len()).enumerate() {
+        let mut y = std::vec![7.0; g.output.row_len()];
+        if transposed {
+            K::conv_transpose_row_float(g, row, &whole(&x, g), &params, &mut y);
+        } else {
+            K::conv_row_float(g, row, &whole(&x, g), &params, &mut y);
+        }
+        for (&y, &sum) in y.iter().zip(sums) {
+            let error = (f64::from(y) - activate(activation, sum)).abs();
+            assert!(error <= REAL_TOLERANCE * scale, "{y} for {sum} in row {row} of {g:?}, transposed: {transposed}");
+        }
+    }
+}
+
+fn activate(activation: Activation, sum: f64) -> f64 {
+    match activation {
+        Activation::None => sum,
+        Activation::Relu => sum.max(0.0),
+        Activation::Tanh => sum.tanh(),
+        Activation::Sigmoid => 1.0 / (1.0 + (-sum).exp()),
+    }
+}
+
+pub(crate) fn check_dense<K: Kernels>() {
+    for (seed, &n_in) in (1..).zip(&[1_usize, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 129]) {
+        for n_out in [1_usize, 2, 3, 5, 8, 17] {
+            let mut random = Random::new(seed);
+            // Rows of weights are longer than the share of the input that is summed.
+            let stride = n_in + seed as usize % 3;
+            let (x, w, acc) = (
+                random.ints(n_in, 0, 255),
+                random.ints(stride * n_out, -127, 127),
+                random.ints(n_out, -1_000_000, 1_000_000),
+            );
+            let expected: Vec<i32> =
+                (0..n_out).map(|o| acc[o] + x.iter().zip(&w[o * stride..]).map(|(x, w)| x * w).sum::<i32>()).collect();
+            let narrow: Vec<i8> = w.iter().map(|&w| w as i8).collect();
+            let mut sums = acc.clone();
+            K::dense_accumulate_int(&x.iter().map(|&x| x as u8).collect::<Vec<_>>(), &narrow, stride, &mut sums);
+            assert_eq!(sums, expected, "{n_in} to {n_out}, stride {stride}");
+            let mut sums = acc.clone();
+            K::dense_accumulate_int(&x.iter().map(|&x| x as i16).collect::<Vec<_>>(), &narrow, stride, &mut sums);
+            assert_eq!(sums, expected, "{n_in} to {n_out}, stride {stride}, i16");
+
+            let real = |values: &[i32]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
+            let mut sums = real(&acc);
+            K::dense_accumulate_float(&real(&x), &real(&w), stride, &mut sums);
+            // These integers are exact in `f32`.
+            assert_eq!(sums, real(&expected), "{n_in} to {n_out}, stride {stride}, f32");
+        }
+    }
+}
+
+fn whole<'a, X>(x: &'a [X], g: &ConvGeometry) -> Rows<'a, X> {
+    let height = usize::from(g.input.height);
+    Rows { ring: x, ring_rows: height, row_len: g.input.row_len(), height }
+}
