@@ -332,6 +332,7 @@ fn load_weights<'a>(
             Weights::I8(IntParams {
                 weights: sections.take(weights_len)?,
                 bias: sections.take(bias_len)?,
+                acc_shift: layer.acc_shift,
                 multiplier: sections.take(channels)?,
                 post: [sections.take(post_len)?, sections.take(post_len)?],
                 activation,
@@ -341,10 +342,11 @@ fn load_weights<'a>(
     })
 }
 
-/// That `|bias| + sum |w| |x|` stays within `i32` whatever the input, so that sums are exact in any order.
+/// That `|bias| + sum |w| |x|`, shifted, stays within `i32` whatever the input, so that sums are exact in any order.
 fn check_accumulator(op: Op, input: Shape, clamp: [i32; 2], params: &IntParams<'_>) -> Option<()> {
     let x_max = u64::from(clamp[0].unsigned_abs().max(clamp[1].unsigned_abs()));
     let sum_max = (op.fan_in(input) as u64).checked_mul(128 * x_max)?;
     let bias_max = params.bias.iter().map(|b| u64::from(b.unsigned_abs())).max().unwrap_or(0);
-    (sum_max.checked_add(bias_max)? <= i32::MAX as u64).then_some(())
+    let shifted_max = sum_max.checked_add(bias_max)?.checked_mul(1_u64.checked_shl(params.acc_shift.into())?)?;
+    (shifted_max <= i32::MAX as u64).then_some(())
 }

@@ -72,6 +72,8 @@ pub struct LayerHeader {
     pub element: Element,
     /// Least and largest output; not used by float models.
     pub clamp: [i32; 2],
+    /// Left shift of the accumulator before it is requantised; not used by float models.
+    pub acc_shift: u8,
 }
 
 /// Walks the blob's sections in order; each starts at a multiple of [`ALIGNMENT`].

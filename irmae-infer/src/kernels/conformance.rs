@@ -171,7 +171,7 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
     // Outputs that use the range and overrun it a little.
     let gain = f64::from(clamp[1] - clamp[0]) / (f64::from(x_largest) * 127.0 * (fan_in as f64).sqrt() + 100_000.0);
     let multiplier: Vec<i32> =
-        (0..c_out).map(|o| quant::multiplier(gain * (1.0 + o as f64 / 7.0)).unwrap_or(1)).collect();
+        (0..c_out).map(|o| quant::multiplier(gain * (1.0 + o as f64 / 7.0) / 2.0).unwrap_or(1)).collect();
     let activation = [Activation::None, Activation::Tanh, Activation::Sigmoid][seed as usize % 3];
     let post = [random.ints(c_out, 1, 1 << 19), random.ints(c_out, -50, 50)];
 
@@ -180,6 +180,7 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
     let params = IntParams {
         weights: &narrow,
         bias: &bias,
+        acc_shift: seed as u8 % 2,
         multiplier: &multiplier,
         post: [&post[0], &post[1]],
         activation,

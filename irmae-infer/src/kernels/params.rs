@@ -115,6 +115,8 @@ pub struct IntParams<'a> {
     pub weights: &'a [i8],
     /// Biases at the accumulator's scale.
     pub bias: &'a [i32],
+    /// Left shift of the accumulator, for outputs finer than it; mostly 0.
+    pub acc_shift: u8,
     /// [`quant::requantize`]'s multiplier, one an output channel.
     pub multiplier: &'a [i32],
     /// Second multiplier and offset of a tanh or sigmoid layer, one an output channel; empty otherwise.
@@ -129,7 +131,7 @@ impl<'a> IntParams<'a> {
     /// From accumulator to output, at the output's scale and within its range.
     #[inline]
     pub fn finish(&self, channel: usize, acc: i32) -> i32 {
-        let q = quant::requantize(acc, self.multiplier[channel]);
+        let q = quant::requantize(acc << self.acc_shift, self.multiplier[channel]);
         let y = match self.activation {
             Activation::None | Activation::Relu => q,
             Activation::Tanh => self.post_scale(channel, quant::tanh(q)),
