@@ -1,1 +1,37 @@
-//! x
+//! From data to a compressor: train an IRMAE autoencoder with libtorch, collapse its linear stack, tune what is left.
+//!
+//! The way of a run:
+//!
+//! 1. [`data`] loads a data set; [`draft`] makes a [`config::RunConfig`] of it and of what was asked for.
+//! 2. [`train`] fits the [`model`] that [`network`] describes and keeps it in a run folder ([`run`], [`files`]).
+//! 3. [`spectrum`] finds the rank that training left in the code; [`rank`] says it as a number.
+//! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
+//! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code_bits`]) in the loop.
+
+pub mod batches;
+pub mod code_bits;
+pub mod collapse;
+pub mod config;
+pub mod cut;
+pub mod data;
+pub mod device;
+pub mod draft;
+pub mod files;
+pub mod fit;
+mod init;
+pub mod layer;
+pub mod layer_toml;
+pub mod model;
+pub mod network;
+pub mod optim;
+pub mod params;
+pub mod plot;
+pub mod presets;
+pub mod progress;
+pub mod quality;
+pub mod rank;
+pub mod run;
+pub mod spectrum;
+pub mod tensors;
+pub mod train;
+pub mod tune;

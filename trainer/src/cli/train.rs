@@ -1,0 +1,133 @@
+//! `trainer train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use trainer::config::{OptimizerKind, Schedule, StackInit};
+use trainer::draft::{DataDraft, Draft, NetworkDraft, TrainingDraft};
+use trainer::presets::PRESETS;
+use trainer::train::TrainSummary;
+use trainer::{data, files, train};
+
+use super::Common;
+
+/// Train an autoencoder (--linear-layers 0) or an IRMAE (1 and more) from scratch
+#[derive(Args)]
+#[command(
+    after_help = format!(
+        "Presets:\n{}\n\nExample:\n  trainer train --preset micro-image --data fashion-mnist --out runs/fashion --epochs 15\n\n\
+         What is not given comes from --config, then from the preset.",
+        PRESETS.iter().map(|preset| format!("  {:<13} {}", preset.name, preset.about)).collect::<Vec<_>>().join("\n")
+    )
+)]
+pub(super) struct Train {
+    /// A named network, adapted to the data's shape
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// A TOML file with any of preset, [data], [network] and [training]; a run's config.toml is one
+    #[arg(long, value_name = "F.toml")]
+    config: Option<PathBuf>,
+    /// A data set's name, or a .npy, .npz, IDX, .csv file or a folder of images
+    #[arg(long, value_name = "SPEC")]
+    data: Option<String>,
+    /// The test part, if it is not in --data
+    #[arg(long, value_name = "SPEC")]
+    test_data: Option<String>,
+    /// Share of the data to hold out for the test, from its end
+    #[arg(long, value_name = "SHARE")]
+    holdout: Option<f64>,
+    /// Take at most so many training items
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Scale images to N x N
+    #[arg(long, value_name = "N")]
+    resize: Option<usize>,
+    /// Folder of the run
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Replace a run that is in the way
+    #[arg(long)]
+    overwrite: bool,
+    /// Values in the code
+    #[arg(long, value_name = "N")]
+    latent: Option<usize>,
+    /// Square linear layers between encoder and decoder; 0 is a plain autoencoder
+    #[arg(long, value_name = "L")]
+    linear_layers: Option<usize>,
+    /// How the linear layers start
+    #[arg(long)]
+    stack_init: Option<StackInit>,
+    /// The optimiser
+    #[arg(long)]
+    optimizer: Option<OptimizerKind>,
+    /// Learning rate at the start
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Weight decay (decoupled with adamw)
+    #[arg(long, value_name = "RATE")]
+    weight_decay: Option<f64>,
+    /// How the learning rate changes
+    #[arg(long)]
+    schedule: Option<Schedule>,
+    /// Passes over the training set
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Items in a step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Seed of the weights and of the order of the items
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// CPU threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Train {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let device = self.common.device()?;
+        let file = self.config.as_deref().map(Draft::read).transpose()?;
+        let draft = self.draft().over(file.unwrap_or_default());
+        let dataset = data::load(&draft.data_spec()?)?;
+        let config = draft.resolve(&dataset)?;
+        files::prepare_output(&self.out, self.overwrite)?;
+        let summary = train::train(config, &dataset, &self.out, device, None)?;
+        self.common.print(&summary, text(&summary))
+    }
+
+    /// What the command line says.
+    fn draft(&self) -> Draft {
+        let data = DataDraft {
+            data: self.data.clone(),
+            test_data: self.test_data.clone(),
+            holdout: self.holdout,
+            limit: self.limit,
+            resize: self.resize,
+        };
+        let training = TrainingDraft {
+            stack_init: self.stack_init,
+            optimizer: self.optimizer,
+            learning_rate: self.lr,
+            weight_decay: self.weight_decay,
+            schedule: self.schedule,
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            seed: self.seed,
+            threads: self.threads,
+        };
+        Draft::new(self.preset.clone(), data, training, NetworkDraft::sizes(self.latent, self.linear_layers))
+    }
+}
+
+/// The summary of a training, for people.
+pub(super) fn text(summary: &TrainSummary) -> String {
+    let TrainSummary { run, epochs, loss, seconds, ranks } = summary;
+    let run = run.display();
+    format!(
+        "{run}: {epochs} epochs, loss {loss:.6}, {seconds:.0} s; rank by gap {}, above 1e-2 of the largest {}\n\
+         next: trainer collapse {run}",
+        ranks.gap, ranks.numerical_1e2
+    )
+}

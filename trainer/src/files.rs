@@ -1,0 +1,206 @@
+//! Names of the files of a run folder, and how they are written: whole or not at all.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The configuration of a run.
+pub const CONFIG: &str = "config.toml";
+/// The weights.
+pub const MODEL: &str = "model.safetensors";
+/// All that a resumed run needs: parameters, moments, step and epoch.
+pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// One JSON object a line for each epoch.
+pub const HISTORY: &str = "history.jsonl";
+/// Singular values and ranks.
+pub const SPECTRUM: &str = "spectrum.json";
+/// Plot of the singular values.
+pub const SPECTRUM_PLOT: &str = "spectrum.png";
+/// What collapsing found.
+pub const COLLAPSE: &str = "collapse.json";
+/// Bits and steps of the code's quantiser.
+pub const CODE: &str = "code.json";
+/// Folder of the collapsed network.
+pub const COLLAPSED: &str = "collapsed";
+/// Folder of the tuned network.
+pub const TUNED: &str = "tuned";
+
+/// Why a file of a run could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is not there.
+    #[error("{path} is missing; {hint}", path = path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What makes it.
+        hint: &'static str,
+    },
+    /// It is there, but not whole or not what it should be.
+    #[error("{path} is damaged or cut short ({why}); copy it again or train again", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        why: String,
+    },
+    /// No space is left; the previous version of the file still stands.
+    #[error("{path}: the disk is full; free some space and `trainer resume` (what was saved before is intact)", path = path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Any other failure.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The output folder holds something.
+    #[error("{path} exists and is not empty; choose another --out, `trainer resume` it, or give --overwrite", path = path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl FileError {
+    fn from_io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => {
+                FileError::Missing { path, hint: "give the folder of a run, as `trainer train --out RUN` makes it" }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileError::DiskFull { path },
+            _ => FileError::Io { path, source },
+        }
+    }
+}
+
+/// Reads a file whole.
+///
+/// # Errors
+/// When it is missing or cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    std::fs::read(path).map_err(|error| FileError::from_io(path, error))
+}
+
+/// Reads a text file whole.
+///
+/// # Errors
+/// When it is missing, cannot be read or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    String::from_utf8(read(path)?)
+        .map_err(|error| FileError::Damaged { path: path.to_path_buf(), why: error.to_string() })
+}
+
+/// Writes `bytes` to `path`: to a temporary file beside it, down to the disk, then under its name.
+///
+/// Whatever happens on the way, `path` is either as it was or whole.
+///
+/// # Errors
+/// When the disk is full or the folder cannot be written.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new().prefix(".writing-").permissions(readable()).tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| match FileError::from_io(path, error) {
+        FileError::Missing { path, .. } => FileError::Io { path, source: io::ErrorKind::NotFound.into() },
+        other => other,
+    })
+}
+
+/// Temporary files are private by default; a result is for everyone whom the umask allows.
+fn readable() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o666)
+}
+
+/// Writes a value as pretty JSON.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), FileError> {
+    let mut text = serde_json::to_string_pretty(value).expect("plain data");
+    text.push('\n');
+    write_atomically(path, text.as_bytes())
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// When it is missing or damaged.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, FileError> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|error| FileError::Damaged { path: path.to_path_buf(), why: error.to_string() })
+}
+
+/// Makes `folder` an empty output folder; with `overwrite` what a run left there is removed first.
+///
+/// # Errors
+/// When it holds something and `overwrite` is not given, or it cannot be made.
+pub fn prepare_output(folder: &Path, overwrite: bool) -> Result<(), FileError> {
+    let io_error = |error| FileError::from_io(folder, error);
+    let occupied = folder.exists() && std::fs::read_dir(folder).map_err(io_error)?.next().is_some();
+    if occupied && !overwrite {
+        return Err(FileError::NotEmpty { path: folder.to_path_buf() });
+    }
+    if occupied {
+        remove_run_files(folder).map_err(io_error)?;
+    }
+    std::fs::create_dir_all(folder).map_err(io_error)
+}
+
+/// Removes what a run writes and nothing else: a wrong `--out --overwrite` must not cost anyone their files.
+fn remove_run_files(folder: &Path) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    for name in [CONFIG, MODEL, OPTIMIZER, HISTORY, SPECTRUM, SPECTRUM_PLOT] {
+        gone(std::fs::remove_file(folder.join(name)))?;
+    }
+    [COLLAPSED, TUNED].iter().try_for_each(|name| gone(std::fs::remove_dir_all(folder.join(name))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_the_file_whole_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/file");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_and_foreign_files_survive_overwrite() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        std::fs::write(path(CONFIG), "x").unwrap();
+        std::fs::write(path("notes.txt"), "mine").unwrap();
+        let error = prepare_output(folder.path(), false).unwrap_err();
+        assert!(error.to_string().contains("--overwrite"), "{error}");
+        prepare_output(folder.path(), true).unwrap();
+        assert!(!path(CONFIG).exists() && path("notes.txt").exists());
+    }
+
+    #[test]
+    fn a_full_disk_is_one_clear_line_and_the_old_file_stands() {
+        // Linux's /dev/full answers every write with "no space left on device".
+        let error = FileError::from_io(Path::new("x"), io::Error::from_raw_os_error(28));
+        assert!(matches!(error, FileError::DiskFull { .. }));
+        assert!(!error.to_string().contains('\n'));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the user sees while a network is trained: a bar on a terminal, a line an epoch elsewhere. All on stderr.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Progress through a run of many epochs.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    epochs: usize,
+    shown: String,
+}
+
+impl Progress {
+    /// Progress of `epochs` epochs of `steps_an_epoch` steps, `done` epochs of which lie behind.
+    pub fn new(label: &'static str, epochs: usize, steps_an_epoch: usize, done: usize) -> Self {
+        let template = "{prefix} {wide_bar} {pos}/{len} steps, {eta} left, {msg}";
+        let style = ProgressStyle::with_template(template).expect("a constant template");
+        let bar = ProgressBar::with_draw_target(Some((epochs * steps_an_epoch) as u64), ProgressDrawTarget::stderr())
+            .with_style(style)
+            .with_prefix(label)
+            .with_position((done * steps_an_epoch) as u64);
+        // The time left is that of this session's own steps.
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Progress { bar, epochs, shown: String::new() }
+    }
+
+    /// No progress at all, for tests.
+    pub fn hidden() -> Self {
+        Progress { bar: ProgressBar::hidden(), epochs: 0, shown: String::new() }
+    }
+
+    /// One step more.
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// The loss so far in this epoch.
+    pub fn loss(&self, epoch: usize, loss: f64) {
+        self.bar.set_message(format!("epoch {}/{}, loss {loss:.5}{}", epoch + 1, self.epochs, self.shown));
+    }
+
+    /// An epoch is over; `about` says what else is known, e.g. the rank.
+    pub fn epoch(&mut self, epoch: usize, loss: f64, about: &str) {
+        self.shown = format!(", {about}");
+        self.loss(epoch, loss);
+        if self.bar.is_hidden() && self.epochs > 0 {
+            eprintln!("epoch {}/{}: loss {loss:.5}, {about}", epoch + 1, self.epochs);
+        }
+    }
+
+    /// Leaves the finished bar on the screen.
+    pub fn finish(&self) {
+        self.bar.abandon();
+    }
+}

@@ -1,0 +1,230 @@
+//! Training from the first step or from a checkpoint, with a checkpoint, a spectrum and a line of history each epoch.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Reduction, Tensor};
+
+use crate::batches::DeviceData;
+use crate::config::RunConfig;
+use crate::data::Dataset;
+use crate::files::{self, FileError};
+use crate::fit::{Diverged, Fit};
+use crate::model::Model;
+use crate::optim::Optimizer;
+use crate::progress::Progress;
+use crate::rank::Ranks;
+use crate::run::{self, RunError};
+use crate::spectrum;
+
+/// Items that the spectrum of each epoch is taken over; the final one (`trainer spectrum`) is over all.
+const SPECTRUM_ITEMS: usize = 2048;
+
+/// Why training stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The run cannot be loaded.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The loss is no longer a number.
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
+    /// Nothing is left to do.
+    #[error("{path} has all its {epochs} epochs; give --epochs with a larger number", path = path.display())]
+    Finished {
+        /// The run.
+        path: PathBuf,
+        /// How many it has.
+        epochs: usize,
+    },
+    /// The data has changed under a run.
+    #[error("the data is {got} now, but the run was trained on {want}; give back the data that config.toml names")]
+    OtherData {
+        /// Shape of an item now.
+        got: String,
+        /// Shape of an item then.
+        want: String,
+    },
+}
+
+/// A line of `history.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean loss over the epoch.
+    pub loss: f64,
+    /// Learning rate at its first step.
+    pub learning_rate: f64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Rank of the code by each rule, over a part of the training set.
+    pub ranks: Ranks,
+    /// Singular values of the code's covariance over that part, descending.
+    pub singular_values: Vec<f64>,
+}
+
+/// What a finished training says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrainSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Epochs behind it.
+    pub epochs: usize,
+    /// Mean loss over the last one.
+    pub loss: f64,
+    /// Seconds that this session's epochs took.
+    pub seconds: f64,
+    /// Rank of the code after the last one.
+    pub ranks: Ranks,
+}
+
+/// A run in training.
+struct Session<'a> {
+    folder: &'a Path,
+    fit: Fit<'a>,
+    /// Epochs done.
+    done: usize,
+    history: Vec<EpochRecord>,
+}
+
+/// Trains a new run in `folder`, which must be [prepared](files::prepare_output), for its epochs or for `stop_after`
+/// of them.
+///
+/// # Errors
+/// When the loss is lost or a file cannot be written; the last whole epoch is kept.
+pub fn train(
+    mut config: RunConfig,
+    dataset: &Dataset,
+    folder: &Path,
+    device: Device,
+    stop_after: Option<usize>,
+) -> Result<TrainSummary, TrainError> {
+    use_threads(&mut config);
+    config.save(folder)?;
+    let training = &config.training;
+    let model = Model::initialise(&config.network, training.stack_init, training.seed, device);
+    let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
+    let data = DeviceData::upload(&dataset.train, &config.normalization, device);
+    let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
+    Session { folder, fit, done: 0, history: Vec::new() }.run(stop_after.unwrap_or(training.epochs))
+}
+
+/// Continues the run in `folder` from its last checkpoint, up to `epochs` in all if given.
+///
+/// On the CPU the result is that of a run that was never interrupted, to the bit.
+///
+/// # Errors
+/// As [`train`], and when the run is damaged or finished.
+pub fn resume(
+    folder: &Path,
+    dataset: &Dataset,
+    device: Device,
+    epochs: Option<usize>,
+) -> Result<TrainSummary, TrainError> {
+    let mut config = RunConfig::load(folder)?;
+    config.training.epochs = epochs.unwrap_or(config.training.epochs);
+    check_shape(&config, dataset)?;
+    use_threads(&mut config);
+    let training = &config.training;
+    let model = Model::zeros(&config.network, device);
+    let mut optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
+    let done = run::load_checkpoint(&model, &mut optimizer, folder)?;
+    if done >= training.epochs {
+        return Err(TrainError::Finished { path: folder.to_path_buf(), epochs: done });
+    }
+    config.save(folder)?;
+    let history = read_history(folder)?.into_iter().filter(|record| record.epoch <= done).collect();
+    let data = DeviceData::upload(&dataset.train, &config.normalization, device);
+    let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
+    Session { folder, fit, done, history }.run(training.epochs)
+}
+
+/// The lines of `history.jsonl` in `folder`.
+///
+/// # Errors
+/// When it is missing or damaged.
+pub fn read_history(folder: &Path) -> Result<Vec<EpochRecord>, FileError> {
+    let path = folder.join(files::HISTORY);
+    let text = files::read_text(&path)?;
+    let record = |line| serde_json::from_str(line);
+    text.lines()
+        .map(record)
+        .collect::<Result<_, _>>()
+        .map_err(|error| FileError::Damaged { path, why: error.to_string() })
+}
+
+impl Session<'_> {
+    fn run(mut self, epochs: usize) -> Result<TrainSummary, TrainError> {
+        let start = Instant::now();
+        let steps = self.fit.steps_an_epoch();
+        self.fit.progress = Progress::new("train", self.fit.training.epochs, steps, self.done);
+        while self.done < epochs {
+            let record = self.epoch()?;
+            let about = format!("rank {} of {}", record.ranks.numerical_1e2, record.singular_values.len());
+            self.fit.progress.epoch(self.done, record.loss, &about);
+            self.history.push(record);
+            self.done += 1;
+            self.save()?;
+        }
+        self.fit.progress.finish();
+        let last = self.history.last().expect("at least one epoch");
+        Ok(TrainSummary {
+            run: self.folder.to_path_buf(),
+            epochs: self.done,
+            loss: last.loss,
+            seconds: start.elapsed().as_secs_f64(),
+            ranks: last.ranks,
+        })
+    }
+
+    fn epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        let start = Instant::now();
+        let loss = self.fit.epoch(self.done, reconstruction_loss)?;
+        let codes = spectrum::codes(self.fit.model, self.fit.data, SPECTRUM_ITEMS);
+        let singular_values = spectrum::principal_axes(&codes).variances;
+        Ok(EpochRecord {
+            epoch: self.done + 1,
+            loss,
+            learning_rate: self.fit.learning_rate(self.done, 0),
+            seconds: start.elapsed().as_secs_f64(),
+            ranks: Ranks::of(&singular_values),
+            singular_values,
+        })
+    }
+
+    /// History first: a resumed run drops lines that are ahead of its checkpoint.
+    fn save(&self) -> Result<(), FileError> {
+        let line = |record| serde_json::to_string(record).expect("plain data") + "\n";
+        let text: String = self.history.iter().map(line).collect();
+        files::write_atomically(&self.folder.join(files::HISTORY), text.as_bytes())?;
+        run::save_checkpoint(self.fit.model, &self.fit.optimizer, self.folder, self.done)
+    }
+}
+
+/// Mean squared error of the reconstruction, in normalised units.
+fn reconstruction_loss(model: &Model, x: &Tensor) -> Tensor {
+    model.forward(x).mse_loss(x, Reduction::Mean)
+}
+
+/// Sets the number of CPU threads, or records the one that libtorch chose: results repeat only with the same number.
+pub(crate) fn use_threads(config: &mut RunConfig) {
+    match config.training.threads {
+        0 => config.training.threads = tch::get_num_threads() as usize,
+        threads => tch::set_num_threads(threads as i32),
+    }
+}
+
+/// Refuses data whose items no longer have the shape that the run was trained on.
+///
+/// # Errors
+/// Names both shapes.
+pub fn check_shape(config: &RunConfig, dataset: &Dataset) -> Result<(), TrainError> {
+    let (want, got) = (config.network.input, dataset.shape);
+    let text = |shape: crate::data::DataShape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
+    if want == got { Ok(()) } else { Err(TrainError::OtherData { got: text(got), want: text(want) }) }
+}
