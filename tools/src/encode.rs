@@ -1,0 +1,101 @@
+//! `irmae encode`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use irmae_infer::format::AlignedBytes;
+use irmae_infer::{Encoder, Model, RunError, Sample, code};
+use serde_json::json;
+
+use crate::files;
+use crate::npy::{self, Samples};
+
+/// Encode an array of windows or images into a file of packets.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  irmae encode --model encoder.irmae --input test.npy --output test.irp --bytes 8")]
+pub(crate) struct Args {
+    /// The encoder's model file
+    #[arg(long)]
+    model: PathBuf,
+    /// Array: (N,C,L), (N,C,H,W) or (N,H,W); u8, i16, u16, f32 or f64
+    #[arg(long)]
+    input: PathBuf,
+    /// File of packets, one after the other
+    #[arg(long)]
+    output: PathBuf,
+    /// Bytes that a packet may have, its length byte included [default: all of the code]
+    #[arg(long)]
+    bytes: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let bytes = files::read_model(&args.model)?;
+    let model = files::load_model(&bytes, &args.model)?;
+    let max_bytes = args.bytes.unwrap_or(usize::MAX);
+    let least = code::packet_len(&model.bits()[..1]);
+    if max_bytes < least {
+        bail!("--bytes {max_bytes} is too small: a packet of this model with one coefficient has {least} bytes");
+    }
+    let packets = match npy::read(&args.input, model.frame())? {
+        Samples::U8(values) => encode(&model, &values, max_bytes),
+        Samples::I16(values) => encode(&model, &values, max_bytes),
+        Samples::U16(values) => encode(&model, &values, max_bytes),
+        Samples::F32(values) => {
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                bail!("{}: window {} holds NaN or infinity", args.input.display(), at / model.frame().len());
+            }
+            encode(&model, &values, max_bytes)
+        }
+    }?;
+    files::write_atomically(&args.output, |file| Ok(file.write_all(&packets.bytes)?))?;
+    let bytes_per_item = packets.bytes.len() as f64 / packets.count.max(1) as f64;
+    if args.json {
+        let report = json!({
+            "items": packets.count,
+            "bytes": packets.bytes.len(),
+            "bytes_per_item": bytes_per_item,
+            "model_id": format!("{:016x}", model.id()),
+            "output": args.output,
+        });
+        println!("{report}");
+    } else {
+        println!(
+            "{} windows in {} bytes, {bytes_per_item:.3} bytes each, to {}",
+            packets.count,
+            packets.bytes.len(),
+            args.output.display()
+        );
+    }
+    Ok(())
+}
+
+struct Packets {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+fn encode<S: Sample>(model: &Model<'_>, values: &[S], max_bytes: usize) -> Result<Packets> {
+    let mut buffer = AlignedBytes::zeroed(model.buffer_len());
+    let mut encoder = Encoder::new(model, buffer.as_mut_slice())?;
+    let mut levels = vec![0; model.code_len()];
+    let mut packet = vec![0; code::packet_len(model.bits())];
+    let mut packets = Packets { bytes: Vec::new(), count: 0 };
+    for frame in values.chunks_exact(model.frame().len()) {
+        encoder.encode(frame, &mut levels).map_err(explain)?;
+        let len = code::pack(model.bits(), &levels, max_bytes, &mut packet)?;
+        packets.bytes.extend_from_slice(&packet[..len]);
+        packets.count += 1;
+    }
+    Ok(packets)
+}
+
+fn explain(error: RunError) -> anyhow::Error {
+    let is_type = matches!(error, RunError::SampleType { .. });
+    let error = anyhow::Error::from(error);
+    if is_type { error.context("convert the input to the model's type, or to f32, by numpy's astype") } else { error }
+}
