@@ -1,2 +1,59 @@
-//! x
-fn main() {}
+//! `cargo xtask`: what the workspace needs beyond plain cargo. One module a verb:
+//! [`setup`] fetches, [`test`] checks, [`demo`] shows; [`env`] and [`qemu`] say where things are.
+
+mod demo;
+mod env;
+mod qemu;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Set-up, demo and tests of the IRMAE workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Fetch libtorch, Rust targets, QEMU and data sets into a cache; does nothing where all is there.
+    ///
+    /// The cache is $IRMAE_CACHE, else $XDG_CACHE_HOME/irmae, else ~/.cache/irmae.
+    /// A libtorch named by LIBTORCH or LIBTORCH_USE_PYTORCH is used as it is.
+    #[command(after_help = "Example: cargo xtask setup")]
+    Setup,
+    /// Train, collapse, export and run on an emulated Cortex-M, on real images.
+    #[command(after_help = "Example: cargo xtask demo --quick")]
+    Demo {
+        /// Fewer epochs: under three minutes, with a lower PSNR.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Run all that CI checks, cheapest first; every step runs, whatever failed before it.
+    #[command(after_help = "Example: cargo xtask test")]
+    Test,
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: Verb) -> anyhow::Result<()> {
+    let env = env::Env::detect()?;
+    match verb {
+        Verb::Setup => setup::run(&env)?,
+        Verb::Demo { quick } => demo::run(&env, quick)?,
+        Verb::Test => test::run(&env)?,
+    }
+    Ok(())
+}
