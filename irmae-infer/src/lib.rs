@@ -61,6 +61,10 @@
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
 
+/// The byte-exact specification of model files and packets.
+#[doc = include_str!("../FORMAT.md")]
+pub mod specification {}
+
 #[cfg(target_endian = "big")]
 compile_error!("irmae-infer borrows little-endian weights from the model file: big-endian targets cannot do that");
 
