@@ -1,14 +1,16 @@
 //! `cargo xtask`: what the workspace needs beyond plain cargo. One module a verb:
-//! [`setup`] fetches, [`test`] checks, [`demo`] shows; [`env`] and [`qemu`] say where things are.
+//! [`setup`] fetches, [`test`] checks, [`demo`] shows, [`firmware`] runs on emulated boards; [`env`] and [`qemu`] say
+//! where things are.
 
 mod demo;
 mod env;
+mod firmware;
 mod qemu;
 mod setup;
 mod test;
 
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
+use std::{path::PathBuf, process::ExitCode};
 
 /// Set-up, demo and tests of the IRMAE workspace.
 #[derive(Parser)]
@@ -36,6 +38,16 @@ enum Verb {
     /// Run all that CI checks, cheapest first; every step runs, whatever failed before it.
     #[command(after_help = "Example: cargo xtask test")]
     Test,
+    /// Build the firmware with a folder of golden cases, run it on emulated boards, and check what it sends.
+    #[command(after_help = "Example: cargo xtask firmware --board an386 --cases tests/golden")]
+    Firmware {
+        /// A board, or all of them.
+        #[arg(long, default_value = "all", value_parser = PossibleValuesParser::new(firmware::names()))]
+        board: String,
+        /// The folder of cases; tests/golden if none is given.
+        #[arg(long)]
+        cases: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +66,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
         Verb::Setup => setup::run(&env)?,
         Verb::Demo { quick } => demo::run(&env, quick)?,
         Verb::Test => test::run(&env)?,
+        Verb::Firmware { board, cases } => {
+            let golden = || env.root.join("tests/golden");
+            firmware::run(&env, &board, &cases.unwrap_or_else(golden))?;
+        }
     }
     Ok(())
 }

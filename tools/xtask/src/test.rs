@@ -2,6 +2,7 @@
 
 use crate::{
     env::Env,
+    firmware,
     setup::{self, BARE_TARGETS, Need, SetupError, WASM_TARGET},
 };
 use std::{
@@ -87,6 +88,7 @@ fn steps(env: &Env) -> Vec<Step> {
         Step::new("formatting", env, "fmt --all --check"),
         Step::new("clippy", env, "clippy --release --workspace --all-targets -- -D warnings"),
     ];
+    steps.extend(firmware::lints(env).into_iter().map(|(title, command)| Step { title, command }));
     // On its own each: a build of the whole workspace would unify `std` onto irmae-infer.
     for target in BARE_TARGETS {
         for (name, flag) in [("", ""), (" with defmt", "--features defmt")] {
@@ -98,6 +100,8 @@ fn steps(env: &Env) -> Vec<Step> {
         Step::new("irmae-infer for wasm", env, &format!("check -p irmae-infer --target {WASM_TARGET}")),
         documentation(env),
         Step::new("tests without libtorch", env, "test --release --no-fail-fast"),
+        Step::new("firmware on emulated boards", env, "run --quiet -p xtask -- firmware"),
+        Step::new("firmware with wrong bytes", env, "test --release -p xtask -- --ignored a_wrong_byte"),
         Step::new("tests of the trainer", env, "test --release --no-fail-fast -p trainer"),
         Step::new("tests against libtorch", env, "test --release --no-fail-fast -p irmae-tests --features libtorch"),
     ]);
