@@ -17,6 +17,8 @@ pub const SPECTRUM: &str = "spectrum.json";
 pub const SPECTRUM_PLOT: &str = "spectrum.png";
 /// What collapsing found.
 pub const COLLAPSE: &str = "collapse.json";
+/// What tuning did.
+pub const TUNE: &str = "tune.json";
 /// Bits and steps of the code's quantiser.
 pub const CODE: &str = "code.json";
 /// Folder of the collapsed network.

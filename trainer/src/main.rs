@@ -1,13 +1,16 @@
 //! `trainer`: from data to a compressor for small devices.
 
 mod cli;
+mod openmp;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let cli = cli::Cli::parse();
+    openmp::wait_without_spinning();
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, with what led to it behind.

@@ -10,6 +10,8 @@
 //!
 //! `x` and `y` are normalised. 1-D data has H = 1. After training `W = W_L ... W_1` is one matrix (see `collapse`).
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
 
 use crate::config::StackInit;
@@ -66,11 +68,12 @@ impl Model {
 
     /// A freshly initialised model; the same seed gives the same weights on every device.
     pub fn initialise(spec: &NetworkSpec, stack_init: StackInit, seed: u64, device: Device) -> Self {
-        tch::manual_seed(seed as i64);
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
         let model = Model::zeros(spec, Device::Cpu);
-        model.encoder.iter().for_each(|layer| init::layer_(&layer.weight, &layer.bias));
-        model.stack.iter().for_each(|matrix| init::stack_(matrix, stack_init));
-        model.decoder.iter().for_each(|layer| init::layer_(&layer.weight, &layer.bias));
+        for layer in model.encoder.iter().chain(&model.decoder) {
+            init::layer_(&layer.weight, &layer.bias, &mut random);
+        }
+        model.stack.iter().for_each(|matrix| init::stack_(matrix, stack_init, &mut random));
         if device == Device::Cpu {
             return model;
         }

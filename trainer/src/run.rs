@@ -59,10 +59,8 @@ impl Run {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn save_weights(model: &Model, folder: &Path, epoch: usize) -> Result<(), FileError> {
-    let metadata = HashMap::from([
-        ("epoch".into(), epoch.to_string()),
-        ("trainer_version".into(), env!("CARGO_PKG_VERSION").into()),
-    ]);
+    // One entry only: a map of more would be written in any order, and equal runs would differ in their files.
+    let metadata = HashMap::from([("epoch".into(), epoch.to_string())]);
     tensors::save(&folder.join(files::MODEL), model.parameters().named(), metadata)
 }
 

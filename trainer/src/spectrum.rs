@@ -1,5 +1,6 @@
 //! Covariance of a code over a data set, its eigenvalues and its principal axes, in f64.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,32 @@ impl Spectrum {
     /// When it is missing or damaged.
     pub fn load(folder: &Path) -> Result<Self, FileError> {
         files::read_json(&folder.join(files::SPECTRUM))
+    }
+}
+
+impl fmt::Display for Spectrum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let largest = self.singular_values.first().copied().unwrap_or(0.0).max(f64::MIN_POSITIVE);
+        let total = self.singular_values.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        writeln!(f, "index  singular value  of the largest  energy so far")?;
+        let mut so_far = 0.0;
+        for (index, value) in self.singular_values.iter().enumerate() {
+            so_far += value;
+            writeln!(
+                f,
+                "{:>5}  {value:>14.6e}  {:>14.3e}  {:>12.4} %",
+                index + 1,
+                value / largest,
+                100.0 * so_far / total
+            )?;
+        }
+        let Ranks { gap, gap_ratio, energy, effective, stable, numerical_1e2, numerical_1e3 } = self.ranks;
+        writeln!(f, "rank of {} over {} items, by rule:", self.latent, self.items)?;
+        writeln!(
+            f,
+            "  gap {gap} (a factor of {gap_ratio:.1}), energy 0.999: {energy}, effective {effective:.1}, stable {stable:.1}"
+        )?;
+        write!(f, "  above 1e-2 of the largest {numerical_1e2}, above 1e-3 {numerical_1e3}")
     }
 }
 

@@ -228,3 +228,61 @@ pub fn check_shape(config: &RunConfig, dataset: &Dataset) -> Result<(), TrainErr
     let text = |shape: crate::data::DataShape| format!("{}x{}x{}", shape.channels, shape.height, shape.width);
     if want == got { Ok(()) } else { Err(TrainError::OtherData { got: text(got), want: text(want) }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Schedule;
+    use crate::testing;
+
+    /// The weights after `epochs` of them, from a run that is stopped after `stop` and resumed, if `stop` is given.
+    fn weights(schedule: Schedule, first: usize, stop: Option<usize>, resume_to: Option<usize>) -> Vec<u8> {
+        let dataset = testing::dataset();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = testing::config(&dataset);
+        (config.training.epochs, config.training.schedule) = (first, schedule);
+        train(config, &dataset, folder.path(), Device::Cpu, stop).unwrap();
+        if let Some(epochs) = resume_to {
+            resume(folder.path(), &dataset, Device::Cpu, Some(epochs)).unwrap();
+        }
+        let epochs: Vec<usize> = read_history(folder.path()).unwrap().iter().map(|record| record.epoch).collect();
+        assert_eq!(epochs, [1, 2, 3, 4]);
+        std::fs::read(folder.path().join(files::MODEL)).unwrap()
+    }
+
+    #[test]
+    fn two_epochs_and_two_resumed_are_four_to_the_bit() {
+        assert_eq!(weights(Schedule::Constant, 4, None, None), weights(Schedule::Constant, 2, None, Some(4)));
+        assert_eq!(weights(Schedule::Cosine, 4, None, None), weights(Schedule::Cosine, 4, Some(2), Some(4)));
+    }
+
+    #[test]
+    fn a_lost_loss_keeps_the_last_checkpoint_and_says_what_to_change() {
+        let dataset = testing::dataset();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = testing::config(&dataset);
+        config.training.epochs = 1;
+        train(config, &dataset, folder.path(), Device::Cpu, None).unwrap();
+        let before = std::fs::read(folder.path().join(files::OPTIMIZER)).unwrap();
+
+        let mut config = RunConfig::load(folder.path()).unwrap();
+        config.training.learning_rate = 1e30;
+        config.save(folder.path()).unwrap();
+        let error = resume(folder.path(), &dataset, Device::Cpu, Some(9)).unwrap_err().to_string();
+        assert!(error.contains("lower --lr") && !error.contains('\n'), "{error}");
+        assert_eq!(std::fs::read(folder.path().join(files::OPTIMIZER)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_finished_and_a_damaged_run_are_refused() {
+        let dataset = testing::dataset();
+        let folder = tempfile::tempdir().unwrap();
+        train(testing::config(&dataset), &dataset, folder.path(), Device::Cpu, None).unwrap();
+        let again = || resume(folder.path(), &dataset, Device::Cpu, None).unwrap_err().to_string();
+        assert!(again().contains("--epochs"), "{}", again());
+        std::fs::write(folder.path().join(files::OPTIMIZER), b"half").unwrap();
+        assert!(again().contains("damaged"), "{}", again());
+        std::fs::remove_file(folder.path().join(files::OPTIMIZER)).unwrap();
+        assert!(again().contains("is missing"), "{}", again());
+    }
+}
