@@ -13,6 +13,9 @@ use crate::failure::{Failure, Part};
 /// Bytes of a packet, at most: its length byte and what that can count.
 const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + u8::MAX as usize;
 
+/// What the buffer holds before each use: a network that reads bytes which it did not write shows.
+const STALE: u8 = 0xa5;
+
 /// A packet as it goes over the link.
 type Packet = Vec<u8, PACKET_LEN_MAX>;
 
@@ -136,6 +139,7 @@ fn encode<S: Sample, P: OutputPin>(
     memory: &mut Memory,
 ) -> Result<Packet, Failure> {
     let levels = memory.code.get_mut(..model.code_len()).ok_or(Failure::Windows)?;
+    memory.buffer.fill(STALE);
     let mut encoder = Encoder::new(model, &mut *memory.buffer)?;
     busy.set_high().map_err(Failure::pin)?;
     let outcome = encoder.encode(samples, levels);
@@ -152,6 +156,7 @@ fn decode<'m, S: Sample + Pod>(model: &Model<'_>, packet: &[u8], memory: &'m mut
     code::unpack(model.bits(), packet, code)?;
     let bytes = memory.window.get_mut(..model.frame().len() * size_of::<S>()).ok_or(Failure::Windows)?;
     let samples = bytemuck::try_cast_slice_mut(bytes).map_err(|_| Failure::Windows)?;
+    memory.buffer.fill(STALE);
     Decoder::new(model, &mut *memory.buffer)?.decode(code, samples)?;
     Ok(samples)
 }
