@@ -120,7 +120,9 @@ fn ring_slot(layer: &Layer<'_>, row: usize) -> usize {
 fn split_input<'a>(buffer: &'a mut [u8], layer: &Layer<'_>) -> (&'a [u8], &'a mut [u8]) {
     let region = layer.region;
     let (ring, accumulators) = buffer[region.ring..region.end].split_at_mut(region.accumulators - region.ring);
-    (ring, accumulators)
+    // Without the bytes that align the accumulators: kernels take all they are given for samples.
+    let ring_len = layer.op.ring_rows(layer.input) * layer.input.row_len() * layer.input_element.size();
+    (&ring[..ring_len], accumulators)
 }
 
 /// Bytes as values; the buffer's layout keeps every part aligned.
