@@ -45,6 +45,11 @@ impl Env {
         Ok(Env { root, cache })
     }
 
+    /// Where cargo puts what it builds.
+    pub(crate) fn target_dir(&self) -> PathBuf {
+        var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), |folder| self.root.join(folder))
+    }
+
     /// The folder of a data set in the cache.
     pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.cache.join("data").join(name)

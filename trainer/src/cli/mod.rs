@@ -1,6 +1,9 @@
 //! The verbs of `trainer`, one a file. Results go to stdout, progress and errors to stderr.
 
 mod collapse;
+mod eval;
+mod export;
+mod golden;
 mod resume;
 mod spectrum;
 mod train;
@@ -29,11 +32,14 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Train(train::Train),
+    Train(Box<train::Train>),
     Resume(resume::Resume),
     Spectrum(spectrum::Spectrum),
     Collapse(collapse::Collapse),
     Tune(tune::Tune),
+    Export(export::Export),
+    Eval(eval::Eval),
+    Golden(golden::Golden),
 }
 
 impl Cli {
@@ -45,6 +51,9 @@ impl Cli {
             Verb::Spectrum(verb) => verb.run(),
             Verb::Collapse(verb) => verb.run(),
             Verb::Tune(verb) => verb.run(),
+            Verb::Export(verb) => verb.run(),
+            Verb::Eval(verb) => verb.run(),
+            Verb::Golden(verb) => verb.run(),
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use trainer::batches::DeviceData;
 use trainer::files;
+use trainer::model::Model;
 use trainer::plot::{self, Series};
 use trainer::run::Run;
 use trainer::spectrum::Spectrum as Measured;
@@ -20,14 +21,27 @@ use super::{Common, RunArg, data_of};
 pub(super) struct Spectrum {
     #[command(flatten)]
     run: RunArg,
+    /// Show the spectrum before training as well
+    #[arg(long)]
+    before: bool,
     #[command(flatten)]
     common: Common,
+}
+
+/// The rank at the largest gap where that is one; in a spectrum that falls evenly, the values above 1 % of the largest.
+fn clear_rank(spectrum: &Measured) -> usize {
+    const CLEAR_GAP: f64 = 10.0;
+    let ranks = &spectrum.ranks;
+    if ranks.gap_ratio >= CLEAR_GAP { ranks.gap } else { ranks.numerical_1e2 }
 }
 
 #[derive(Serialize)]
 struct Output<'a> {
     #[serde(flatten)]
     spectrum: &'a Measured,
+    /// Singular values before training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Vec<f64>>,
     /// Where the picture is.
     plot: PathBuf,
 }
@@ -43,13 +57,23 @@ impl Spectrum {
         spectrum.save(folder)?;
         let plot = folder.join(files::SPECTRUM_PLOT);
         let linear_layers = run.config.network.linear_layers;
-        let series = Series {
+        let mut series = vec![Series {
             name: format!("{}, {linear_layers} linear layers", dataset.name),
             values: spectrum.singular_values.clone(),
-            rank: Some(spectrum.ranks.gap),
-        };
-        plot::spectra(&plot, "Singular values of the code's covariance", &[series])?;
-        self.common
-            .print(&Output { spectrum: &spectrum, plot: plot.clone() }, format!("{spectrum}\nplot: {}", plot.display()))
+            rank: Some(clear_rank(&spectrum)),
+        }];
+        let before = self.before.then(|| {
+            let training = &run.config.training;
+            let model = Model::initialise(&run.config.network, training.stack_init, training.seed, device);
+            Measured::measure(&model, &data).singular_values
+        });
+        series.extend(before.iter().map(|values| Series {
+            name: "before training".into(),
+            values: values.clone(),
+            rank: None,
+        }));
+        plot::spectra(&plot, "Singular values of the code's covariance", &series)?;
+        let text = format!("{spectrum}\nplot: {}", plot.display());
+        self.common.print(&Output { spectrum: &spectrum, before, plot }, text)
     }
 }

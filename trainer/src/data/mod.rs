@@ -43,7 +43,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::DataError;
-pub use normalization::Normalization;
+pub use normalization::{Normalization, measure};
 pub use raw::{RawItem, RawItems};
 pub use spec::DataSpec;
 

@@ -19,7 +19,10 @@ pub struct Normalization {
 /// The normalisation of the training part `items`, and the peak value that PSNR is measured against.
 ///
 /// The peak is 255 for u8 data, else the largest minus the smallest raw value.
-pub(super) fn measure(items: &RawItems, name: &str) -> Result<(Normalization, f64), DataError> {
+///
+/// # Errors
+/// When the data is constant.
+pub fn measure(items: &RawItems, name: &str) -> Result<(Normalization, f64), DataError> {
     if for_each_type!(items, array => array.axis_iter(Axis(1)).all(is_constant)) {
         return Err(DataError::Constant { name: name.into() });
     }

@@ -1,0 +1,102 @@
+//! The workspace's own programs, built and called as a user calls them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::env::Env;
+
+/// Why a program failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    /// It does not build.
+    #[error("the tools do not build; see what cargo says above")]
+    Build,
+    /// It cannot be started.
+    #[error("cannot run {program}: {why}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// It failed, and has said why.
+    #[error("`{command}` failed; see what it says above")]
+    Failed {
+        /// The call.
+        command: String,
+    },
+    /// It gave something else than one JSON object.
+    #[error("`{command}` did not print a JSON object: {why}")]
+    Output {
+        /// The call.
+        command: String,
+        /// What is wrong with it.
+        why: serde_json::Error,
+    },
+}
+
+/// `trainer` and `irmae`.
+pub(super) struct Tools {
+    trainer: PathBuf,
+    irmae: PathBuf,
+}
+
+impl Tools {
+    /// Builds both.
+    pub(super) fn build(env: &Env) -> Result<Self, ToolError> {
+        println!("== build trainer and irmae");
+        let mut cargo = env.cargo();
+        cargo.args(["build", "--release", "--package", "trainer", "--package", "irmae-tools"]);
+        let status = cargo.status().map_err(|why| ToolError::Start { program: "cargo".into(), why })?;
+        if !status.success() {
+            return Err(ToolError::Build);
+        }
+        let release = env.target_dir().join("release");
+        Ok(Self { trainer: release.join("trainer"), irmae: release.join("irmae") })
+    }
+
+    /// `trainer VERB BEFORE... PATH... AFTER... --json`, and the object that it prints.
+    pub(super) fn trainer(
+        &self,
+        verb: &str,
+        before: &[&str],
+        paths: &[&Path],
+        after: &[&str],
+    ) -> Result<Value, ToolError> {
+        let mut command = Command::new(&self.trainer);
+        command.arg(verb).args(before).args(paths).args(after).arg("--json");
+        run(command)
+    }
+
+    /// `irmae VERB --model MODEL --input INPUT --output OUTPUT --json`, and the object that it prints.
+    pub(super) fn irmae(&self, verb: &str, model: &Path, input: &Path, output: &Path) -> Result<Value, ToolError> {
+        let mut command = Command::new(&self.irmae);
+        command.arg(verb).arg("--model").arg(model).arg("--input").arg(input).arg("--output").arg(output).arg("--json");
+        run(command)
+    }
+}
+
+/// Shows the call, lets its progress through, and reads its result.
+fn run(mut command: Command) -> Result<Value, ToolError> {
+    let text = shown(&command);
+    println!("$ {text}");
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stderr(Stdio::inherit()).output().map_err(|why| ToolError::Start { program, why })?;
+    if !output.status.success() {
+        return Err(ToolError::Failed { command: text });
+    }
+    serde_json::from_slice(&output.stdout).map_err(|why| ToolError::Output { command: text, why })
+}
+
+/// The call as a user would type it.
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let here = std::env::current_dir().unwrap_or_default();
+    let arguments = command.get_args().map(|argument| {
+        let path = Path::new(argument);
+        path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    });
+    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,133 @@
+//! `trainer eval`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use irmae_infer::code;
+use serde::Serialize;
+use trainer::config::RunConfig;
+use trainer::data::{self, DataSpec, Dataset};
+use trainer::deployed::Deployed;
+use trainer::eval::{self, DeviceReport, NetworkReport};
+use trainer::export::{self, Subject};
+use trainer::files;
+use trainer::run::Run;
+use trainer::sheet;
+use trainer::train::check_shape;
+
+use super::{Common, RunArg};
+
+/// Measure the networks of a run, and what was exported of it, on its test data
+///
+/// Exported files are measured by running irmae-infer on every item: what it says is what the device does.
+#[derive(Args)]
+#[command(after_help = "Example:\n  trainer eval runs/fashion --model models/fashion")]
+pub(super) struct Eval {
+    #[command(flatten)]
+    run: RunArg,
+    /// Folder that `trainer export` wrote
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Picture of the first test images: original, libtorch, device
+    #[arg(long, value_name = "FILE.png", requires = "model")]
+    sheet: Option<PathBuf>,
+    /// Other data, of the same shape, whose test part to measure on
+    #[arg(long, value_name = "SPEC")]
+    data: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// The network as trained, collapsed and tuned, as far as they exist.
+    networks: Vec<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceReport>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    stage: &'static str,
+    #[serde(flatten)]
+    report: NetworkReport,
+}
+
+impl Eval {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let device = self.common.device()?;
+        let data = self.dataset()?;
+        let mut networks = Vec::new();
+        for (stage, folder) in [("trained", ""), ("collapsed", files::COLLAPSED), ("tuned", files::TUNED)] {
+            let folder = self.run.run.join(folder);
+            if stage == "trained" || folder.join(files::CONFIG).exists() {
+                let run = Run::load(&folder, device)?;
+                let code = export::read_code(&folder)?;
+                networks.push(Named { stage, report: eval::network(&run.model, code.as_ref(), &data, device) });
+            }
+        }
+        let device = self.model.as_deref().map(|folder| self.device_report(folder, data, device)).transpose()?;
+        let report = Report { networks, device };
+        self.common.print(&report, &report)
+    }
+
+    /// The run's data, or other data seen through the run's normalisation.
+    fn dataset(&self) -> anyhow::Result<Dataset> {
+        let config = RunConfig::load(&self.run.run)?;
+        let spec = match &self.data {
+            Some(data) => DataSpec { resize: config.data.resize, ..DataSpec::new(data) },
+            None => config.data.clone(),
+        };
+        let dataset = data::load(&spec)?;
+        check_shape(&config, &dataset)?;
+        Ok(Dataset { normalization: config.normalization, ..dataset })
+    }
+
+    fn device_report(&self, folder: &Path, data: Dataset, device: tch::Device) -> anyhow::Result<DeviceReport> {
+        const SHEET_IMAGES: usize = 12;
+        let deployed = Deployed::read(folder)?;
+        let (id, packet_bytes) = {
+            let [encoder, _] = deployed.models().with_context(|| folder.display().to_string())?;
+            (encoder.id(), code::packet_len(encoder.bits()))
+        };
+        let subject = Subject::open(&self.run.run, Some(packet_bytes), device)?;
+        ensure!(
+            export::model_id(&subject.model, &subject.code) == id,
+            "{} was not exported from {} as it is now; export it again",
+            folder.display(),
+            self.run.run.display()
+        );
+        let report = eval::deployed(&deployed, &subject.model, &subject.code, &data, usize::MAX)?;
+        if let Some(path) = &self.sheet {
+            sheet::write(path, &eval::sheet_rows(&deployed, &subject, &data, &report, SHEET_IMAGES)?)?;
+        }
+        Ok(report)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = self.networks.first().map_or(0, |network| network.report.items);
+        write!(f, "{items} test items")?;
+        for Named { stage, report } in &self.networks {
+            write!(f, "\n  {stage:<10} PSNR {:6.2} dB, RMSE {:.4}", report.psnr_db, report.rmse)?;
+            if let Some(psnr_db) = report.psnr_quantized_code_db {
+                write!(f, "; with its code quantised {psnr_db:.2} dB")?;
+            }
+        }
+        if let Some(device) = &self.device {
+            write!(
+                f,
+                "\n  {:<10} PSNR {:6.2} dB, RMSE {:.4} at {:.3} bytes an item; {:.1e} from libtorch",
+                format!("device {}", device.precision),
+                device.psnr_db,
+                device.rmse,
+                device.bytes_per_item,
+                device.max_rel_diff
+            )?;
+        }
+        Ok(())
+    }
+}

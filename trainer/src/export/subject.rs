@@ -1,0 +1,220 @@
+//! What is exported: a collapsed network, the quantiser of its code, and its data.
+
+use std::path::{Path, PathBuf};
+
+use irmae_infer::code;
+use irmae_infer::format::Precision;
+use serde::Serialize;
+use tch::Device;
+
+use super::{ExportError, Exported, Source, calibration, export, model_id, raw_type};
+use crate::batches::DeviceData;
+use crate::code_bits::{CodeBits, MAX_BITS};
+use crate::collapse;
+use crate::cut::{CollapseError, RankChoice, collapse_run};
+use crate::data::{self, DataError, Dataset};
+use crate::deployed::{self, DeployError, Deployed};
+use crate::eval::{self, HalfReport};
+use crate::files::{self, FileError};
+use crate::model::Model;
+use crate::quantizer::Quantizer;
+use crate::run::{Run, RunError};
+use crate::train::{self, TrainError};
+
+/// Name of the report in an export.
+pub const REPORT: &str = "model.json";
+
+/// Test items that the loss against `f32` is measured on.
+const REPORT_ITEMS: usize = 1000;
+
+/// A network with the quantiser of its code and its data.
+#[derive(Debug)]
+pub struct Subject {
+    /// The network, its stack collapsed.
+    pub model: Model,
+    /// The quantiser of its code.
+    pub code: CodeBits,
+    /// Its data.
+    pub data: Dataset,
+}
+
+/// Why a run cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// The run cannot be loaded.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its data cannot be loaded.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Its data has changed.
+    #[error(transparent)]
+    Shape(#[from] TrainError),
+    /// It cannot be collapsed.
+    #[error(transparent)]
+    Collapse(#[from] CollapseError),
+    /// The network cannot be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The exported network does not run.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Too small a packet.
+    #[error("--bytes {bytes} leaves no room for a code: give 2 or more (one byte says how long the packet is)")]
+    NoRoom {
+        /// What was asked for.
+        bytes: usize,
+    },
+}
+
+/// What `model.json` holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExportReport {
+    /// Folder of the files.
+    pub folder: PathBuf,
+    /// `encoder.irmae`
+    pub encoder_file: PathBuf,
+    /// `decoder.irmae`
+    pub decoder_file: PathBuf,
+    /// `f32`, `f16` or `i8`.
+    pub precision: &'static str,
+    /// The id that both files have in common.
+    pub model_id: String,
+    /// Type of the raw samples.
+    pub raw: &'static str,
+    /// Channels, height and width of a window.
+    pub shape: [usize; 3],
+    /// Number of coefficients.
+    pub rank: usize,
+    /// Bits of each coefficient.
+    pub bits: Vec<u8>,
+    /// Step of each coefficient.
+    pub steps: Vec<f32>,
+    /// Bytes of a whole packet.
+    pub packet_bytes: usize,
+    /// The encoder's needs.
+    pub encoder: HalfReport,
+    /// The decoder's needs.
+    pub decoder: HalfReport,
+    /// Test items behind the figures below.
+    pub items: usize,
+    /// PSNR of these files, packets included.
+    pub psnr_db: f64,
+    /// PSNR of the same network in `f32` with the same packets.
+    pub psnr_f32_db: f64,
+    /// What this precision costs.
+    pub loss_db: f64,
+}
+
+impl Subject {
+    /// The network of a run that is to be exported: the tuned one, else the collapsed one; a run that has neither is
+    /// collapsed now.
+    ///
+    /// The quantiser is the one that the network was tuned with, unless `bytes` asks for packets of another size; without
+    /// any of them each coefficient gets 8 bits.
+    ///
+    /// # Errors
+    /// When the run or its data cannot be loaded.
+    pub fn open(folder: &Path, bytes: Option<usize>, device: Device) -> Result<Self, SubjectError> {
+        let network = network_folder(folder, device)?;
+        let Run { model, config, .. } = Run::load(&network, device)?;
+        let data = data::load(&config.data)?;
+        train::check_shape(&config, &data)?;
+        let tuned = read_code(&network)?;
+        let code = match (tuned, bytes) {
+            (Some(code), None) => Some(code),
+            (Some(code), Some(bytes)) if code::packet_len(&code.bits) == bytes => Some(code),
+            _ => None,
+        };
+        if let Some(code) = code {
+            return Ok(Self { model, code, data });
+        }
+        let train = DeviceData::upload(&data.train, &data.normalization, device);
+        let quantizer = match bytes {
+            None => Quantizer::fit(&model, &train, 0, Some(&vec![MAX_BITS; model.spec().latent])),
+            Some(bytes) if bytes <= code::OVERHEAD_LEN => return Err(SubjectError::NoRoom { bytes }),
+            Some(bytes) => Quantizer::fit(&model, &train, 8 * (bytes - code::OVERHEAD_LEN), None),
+        };
+        let sent: Vec<usize> = (0..model.spec().latent).filter(|&i| quantizer.code().bits[i] > 0).collect();
+        Ok(Self { model: collapse::select(&model, &sent), code: quantizer.code().select(&sent), data })
+    }
+
+    /// Both files at `precision`, calibrated on training items.
+    ///
+    /// # Errors
+    /// As [`export`].
+    pub fn export(&self, precision: Precision) -> Result<Exported, ExportError> {
+        let train = DeviceData::upload(&self.data.train, &self.data.normalization, self.model.device());
+        let source = Source {
+            model: &self.model,
+            code: &self.code,
+            normalization: &self.data.normalization,
+            raw: raw_type(&self.data.train),
+            calibration: &calibration(&train),
+        };
+        export(&source, precision)
+    }
+
+    /// Exports at `precision` into `folder`, with a report of what the precision costs.
+    ///
+    /// # Errors
+    /// When the network cannot be exported or a file cannot be written.
+    pub fn write(&self, precision: Precision, folder: &Path) -> Result<ExportReport, SubjectError> {
+        let exported = self.export(precision)?;
+        let measure = |exported: &Exported| {
+            eval::deployed(&Deployed::from(exported), &self.model, &self.code, &self.data, REPORT_ITEMS)
+        };
+        let ours = measure(&exported)?;
+        let in_f32 = if precision == Precision::F32 { ours.clone() } else { measure(&self.export(Precision::F32)?)? };
+        let [encoder_file, decoder_file] = [deployed::ENCODER, deployed::DECODER].map(|name| folder.join(name));
+        let shape = self.data.shape;
+        let report = ExportReport {
+            folder: folder.to_path_buf(),
+            precision: ours.precision,
+            model_id: format!("{:016x}", model_id(&self.model, &self.code)),
+            raw: self.data.train.dtype(),
+            shape: [shape.channels, shape.height, shape.width],
+            rank: self.code.bits.len(),
+            bits: self.code.bits.clone(),
+            steps: self.code.steps.clone(),
+            packet_bytes: code::packet_len(&self.code.bits),
+            encoder: ours.encoder,
+            decoder: ours.decoder,
+            items: ours.items,
+            psnr_db: ours.psnr_db,
+            psnr_f32_db: in_f32.psnr_db,
+            loss_db: in_f32.psnr_db - ours.psnr_db,
+            encoder_file,
+            decoder_file,
+        };
+        files::write_atomically(&report.encoder_file, &exported.encoder)?;
+        files::write_atomically(&report.decoder_file, &exported.decoder)?;
+        files::write_json(&folder.join(REPORT), &report)?;
+        Ok(report)
+    }
+}
+
+fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {
+    for name in [files::TUNED, files::COLLAPSED] {
+        let folder = run.join(name);
+        if folder.join(files::MODEL).exists() {
+            return Ok(folder);
+        }
+    }
+    let loaded = Run::load(run, device)?;
+    let data = data::load(&loaded.config.data)?;
+    train::check_shape(&loaded.config, &data)?;
+    Ok(collapse_run(&loaded, &data, RankChoice::Auto)?.folder)
+}
+
+/// The quantiser that the network in `folder` was tuned with, if any.
+///
+/// # Errors
+/// When its file is damaged.
+pub fn read_code(folder: &Path) -> Result<Option<CodeBits>, FileError> {
+    let path = folder.join(files::CODE);
+    if path.exists() { files::read_json(&path).map(Some) } else { Ok(None) }
+}
