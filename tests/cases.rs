@@ -52,6 +52,6 @@ pub(crate) fn all() -> Vec<Case> {
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     folders.sort();
     let cases: Vec<Case> = folders.into_iter().map(Case::read).collect();
-    assert_eq!(cases.len(), 12, "four networks in three precisions");
+    assert_eq!(cases.len(), 15, "five networks in three precisions");
     cases
 }

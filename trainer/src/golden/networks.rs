@@ -20,7 +20,7 @@ use crate::optim::Optimizer;
 use crate::progress::Progress;
 
 /// Names of the networks.
-pub const NAMES: [&str; 4] = ["image", "colour", "signal", "adc"];
+pub const NAMES: [&str; 5] = ["image", "colour", "signal", "adc", "motion"];
 
 const TRAIN_ITEMS: usize = 128;
 const TEST_ITEMS: usize = 8;
@@ -97,6 +97,20 @@ decoder = [
 ]
 "#;
 
+const MOTION: &str = r#"
+latent = 3
+encoder = [
+  { type = "conv1d", out = 4, kernel = 3, padding = 1, activation = "sigmoid" },
+  { type = "conv1d", out = 5, kernel = 5, stride = 3, activation = "tanh" },
+  { type = "dense", out = 3 },
+]
+decoder = [
+  { type = "dense", shape = [5, 1, 5], activation = "relu" },
+  { type = "conv_transpose1d", out = 4, kernel = 5, stride = 3, activation = "relu" },
+  { type = "conv1d", out = 2, kernel = 3, padding = 1 },
+]
+"#;
+
 /// Builds, fits and rotates the network `name`.
 ///
 /// # Panics
@@ -108,6 +122,7 @@ pub fn build(name: &str, seed: u64) -> Subject {
         "colour" => (COLOUR, shape(3, 8, 7)),
         "signal" => (SIGNAL, shape(3, 1, 32)),
         "adc" => (ADC, shape(1, 1, 20)),
+        "motion" => (MOTION, shape(2, 1, 17)),
         _ => panic!("no golden network is called {name}"),
     };
     let Layers { latent, encoder, decoder } = toml::from_str(layers).expect("a constant network");
@@ -163,7 +178,8 @@ fn data(name: &str, shape: DataShape, seed: u64) -> Dataset {
     let cast = |values: Array4<f32>| match name {
         "image" | "colour" => RawItems::U8(values.mapv(|v| (v * 255.0) as u8)),
         "signal" => RawItems::I16(values.mapv(|v| (v * 24_000.0 - 9_000.0) as i16)),
-        _ => RawItems::U16(values.mapv(|v| (v * 3_000.0 + 700.0) as u16)),
+        "adc" => RawItems::U16(values.mapv(|v| (v * 3_000.0 + 700.0) as u16)),
+        _ => RawItems::F32(values.mapv(|v| v * 19.5 - 4.0)),
     };
     let (train, test) = (cast(train), cast(test));
     let (normalization, peak) = crate::data::measure(&train, name).expect("made-up data is sound");
