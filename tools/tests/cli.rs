@@ -1,0 +1,124 @@
+//! `irmae` as a user meets it, on the golden models.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ndarray::Array3;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name)
+}
+
+fn irmae(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_irmae")).args(arguments).output().expect("irmae starts")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = irmae(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+fn error(arguments: &[&str]) -> String {
+    let output = irmae(arguments);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?} should fail");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(text.starts_with("error: ") && text.trim_end().lines().count() == 1, "{text}");
+    text
+}
+
+/// An array file of the golden windows of `case`, which has shape (N, 12, 13).
+fn images(folder: &TempDir, case: &str) -> PathBuf {
+    let path = folder.path().join("input.npy");
+    let pixels = std::fs::read(golden(case).join("input.bin")).expect("a golden file");
+    let images = Array3::from_shape_vec((pixels.len() / 156, 12, 13), pixels).expect("whole images");
+    ndarray_npy::write_npy(&path, &images).expect("an array");
+    path
+}
+
+#[test]
+fn packets_and_images_are_the_golden_ones() {
+    let folder = TempDir::new().unwrap();
+    for case in ["image-f32", "image-f16", "image-i8"] {
+        let (input, packets, output) =
+            (images(&folder, case), folder.path().join("x.irp"), folder.path().join("out.npy"));
+        let [encoder, decoder] = ["encoder.irmae", "decoder.irmae"].map(|name| golden(case).join(name));
+        let report = json(&["encode", "--model", text(&encoder), "--input", text(&input), "--output", text(&packets)]);
+        let expected = std::fs::read(golden(case).join("packets.irp")).unwrap();
+        assert_eq!(std::fs::read(&packets).unwrap(), expected, "{case}");
+        assert_eq!(report["bytes"], expected.len());
+        json(&["decode", "--model", text(&decoder), "--input", text(&packets), "--output", text(&output)]);
+        let restored: Array3<u8> = ndarray_npy::read_npy(&output).unwrap();
+        assert_eq!(restored.into_raw_vec_and_offset().0, std::fs::read(golden(case).join("output.bin")).unwrap());
+    }
+}
+
+#[test]
+fn shorter_packets_are_decoded_too() {
+    let folder = TempDir::new().unwrap();
+    let (input, packets, output) =
+        (images(&folder, "image-i8"), folder.path().join("x.irp"), folder.path().join("out.npy"));
+    let [encoder, decoder] = ["encoder.irmae", "decoder.irmae"].map(|name| golden("image-i8").join(name));
+    let mut errors = Vec::new();
+    for bytes in ["2", "3", "4", "100"] {
+        let encode = ["encode", "--model", text(&encoder), "--input", text(&input), "--output", text(&packets)];
+        let report = json(&[&encode[..], &["--bytes", bytes]].concat());
+        assert!(report["bytes_per_item"].as_f64().unwrap() <= bytes.parse().unwrap());
+        json(&["decode", "--model", text(&decoder), "--input", text(&packets), "--output", text(&output)]);
+        let (original, restored): (Array3<u8>, Array3<u8>) =
+            (ndarray_npy::read_npy(&input).unwrap(), ndarray_npy::read_npy(&output).unwrap());
+        let square = |(&a, &b): (&u8, &u8)| (f64::from(a) - f64::from(b)).powi(2);
+        errors.push(original.iter().zip(&restored).map(square).sum::<f64>());
+    }
+    assert!(errors[0] > errors[3], "more bytes, less error: {errors:?}");
+}
+
+#[test]
+fn inspect_says_what_a_file_holds() {
+    let report = json(&["inspect", text(&golden("image-i8").join("encoder.irmae"))]);
+    assert_eq!((report["kind"].as_str(), report["precision"].as_str()), (Some("encoder"), Some("i8")));
+    assert_eq!(report["frame"], serde_json::json!([12, 13, 1]));
+    let output = irmae(&["inspect", text(&golden("signal-f16").join("decoder.irmae"))]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("conv_transpose k4x1 s2x1 p1x0") && shown.contains("f16 decoder"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
+    let folder = TempDir::new().unwrap();
+    let (input, output) = (images(&folder, "image-i8"), folder.path().join("out"));
+    let [encoder, decoder] = ["encoder.irmae", "decoder.irmae"].map(|name| golden("image-i8").join(name));
+    let call = |verb: &str, model: &Path, input: &Path| {
+        error(&[verb, "--model", text(model), "--input", text(input), "--output", text(&output)])
+    };
+    assert!(call("encode", &decoder, &input).contains("this model file is a decoder, an encoder is needed"));
+    assert!(call("encode", &folder.path().join("none"), &input).contains("cannot read"));
+    assert!(call("encode", &input, &input).contains("not an IRMAE model file"));
+    assert!(call("encode", &golden("signal-i8").join("encoder.irmae"), &input).contains("the model takes (N, 3, 32)"));
+
+    let other = folder.path().join("i16.npy");
+    ndarray_npy::write_npy(&other, &Array3::<i16>::zeros((1, 12, 13))).unwrap();
+    assert!(call("encode", &encoder, &other).contains("astype"));
+
+    let packets = folder.path().join("x.irp");
+    let golden_packets = std::fs::read(golden("image-i8").join("packets.irp")).unwrap();
+    std::fs::write(&packets, &golden_packets[..golden_packets.len() - 1]).unwrap();
+    assert!(call("decode", &decoder, &packets).contains("packet 3 (from 0) at byte 18: packet is truncated"));
+    std::fs::write(&packets, [200; 300]).unwrap();
+    assert!(call("decode", &decoder, &packets).contains("belongs to another model"));
+    assert!(!output.exists());
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    for verb in ["inspect", "encode", "decode"] {
+        let help = String::from_utf8(irmae(&[verb, "--help"]).stdout).unwrap();
+        assert!(help.contains("Example"), "{verb}");
+    }
+}
