@@ -28,6 +28,9 @@ enum Verb {
     /// A libtorch named by LIBTORCH or LIBTORCH_USE_PYTORCH is used as it is.
     #[command(after_help = "Example: cargo xtask setup")]
     Setup,
+    /// Print what a shell needs to build the trainer by hand.
+    #[command(after_help = "Example: eval \"$(cargo xtask env)\" && cargo run --release -p trainer -- --help")]
+    Env,
     /// Train, collapse, export and run on an emulated Cortex-M, on real images.
     #[command(after_help = "Example: cargo xtask demo --quick")]
     Demo {
@@ -64,6 +67,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
     let env = env::Env::detect()?;
     match verb {
         Verb::Setup => setup::run(&env)?,
+        Verb::Env => print_env(&env),
         Verb::Demo { quick } => demo::run(&env, quick)?,
         Verb::Test => test::run(&env)?,
         Verb::Firmware { board, cases } => {
@@ -72,4 +76,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What cargo must know of libtorch, in the words of a shell.
+fn print_env(env: &env::Env) {
+    if let env::Libtorch::Cached(folder) = env.libtorch() {
+        println!("export LIBTORCH='{}'", folder.display());
+    }
 }

@@ -128,9 +128,13 @@ fn run_counted(command: &mut Command) -> io::Result<(Counts, bool)> {
     Ok((counts, child.wait()?.success()))
 }
 
-/// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; ...`.
+/// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; ...`, and the plain `9 passed, 0 failed` of the boards.
 fn test_result(line: &str) -> Option<Counts> {
-    let (_, result) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let Some(result) = line.strip_prefix("test result: ") else {
+        let (passed, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
+        return Some(Counts { passed: passed.parse().ok()?, failed: failed.parse().ok()? });
+    };
+    let (_, result) = result.split_once(". ")?;
     let number = |name: &str| {
         let part = result.split("; ").find_map(|part| part.strip_suffix(name))?;
         part.trim().parse().ok()
@@ -148,6 +152,7 @@ mod tests {
         assert_eq!(test_result(ok), Some(Counts { passed: 12, failed: 0 }));
         let bad = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(test_result(bad), Some(Counts { passed: 3, failed: 2 }));
+        assert_eq!(test_result("9 passed, 1 failed"), Some(Counts { passed: 9, failed: 1 }));
         assert_eq!(test_result("test some::name ... ok"), None);
         assert_eq!(test_result("test result: ok."), None);
     }
@@ -165,7 +170,10 @@ mod tests {
         let env = Env { root: "/".into(), cache: "/".into() };
         let steps = steps(&env);
         for target in BARE_TARGETS {
-            let of_target = steps.iter().filter(|step| step.command.get_args().any(|argument| argument == target));
+            let of_target = steps.iter().filter(|step| {
+                let arguments: Vec<_> = step.command.get_args().collect();
+                arguments.contains(&"irmae-infer".as_ref()) && arguments.contains(&target.as_ref())
+            });
             assert_eq!(of_target.count(), 2, "{target}");
         }
     }
