@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{LIBTORCH_VERSION, OptimizerKind, RunConfig, Schedule, StackInit, TrainingConfig, TrainingError};
@@ -74,10 +75,10 @@ pub struct NetworkDraft {
     /// Square linear layers.
     pub linear_layers: Option<usize>,
     /// Layers of the encoder; the last may leave out its `out`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub encoder: Vec<LayerToml>,
     /// Layers of the decoder.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decoder: Vec<LayerToml>,
     // The shape of the items is always the data's.
     input: Option<DataShape>,
@@ -143,37 +144,12 @@ impl Draft {
     }
 
     /// This draft, with `under` where it says nothing.
-    pub fn over(self, under: Draft) -> Draft {
-        let layers = |mine: Vec<LayerToml>, theirs| if mine.is_empty() { theirs } else { mine };
-        let (data, training, network) = (self.data, self.training, self.network);
-        Draft {
-            // A preset asked for on the command line replaces the file's layers, not the other way round.
-            network: NetworkDraft {
-                latent: network.latent.or(under.network.latent),
-                linear_layers: network.linear_layers.or(under.network.linear_layers),
-                encoder: if self.preset.is_some() {
-                    network.encoder
-                } else {
-                    layers(network.encoder, under.network.encoder)
-                },
-                decoder: if self.preset.is_some() {
-                    network.decoder
-                } else {
-                    layers(network.decoder, under.network.decoder)
-                },
-                input: None,
-            },
-            preset: self.preset.or(under.preset),
-            data: DataDraft {
-                data: data.data.or(under.data.data),
-                test_data: data.test_data.or(under.data.test_data),
-                holdout: data.holdout.or(under.data.holdout),
-                limit: data.limit.or(under.data.limit),
-                resize: data.resize.or(under.data.resize),
-            },
-            training: training.over(under.training),
-            ..Draft::default()
+    pub fn over(self, mut under: Draft) -> Draft {
+        // A preset that is asked for takes the place of the layers below it.
+        if self.preset.is_some() {
+            (under.network.encoder, under.network.decoder) = (Vec::new(), Vec::new());
         }
+        overlay(&under, &self)
     }
 
     /// Where the data is, with the preset's scaling where none is asked for.
@@ -193,7 +169,8 @@ impl Draft {
     /// When something is missing, or the network does not fit the data.
     pub fn resolve(&self, dataset: &Dataset) -> Result<RunConfig, DraftError> {
         let preset = self.preset()?;
-        let training = self.training.clone().resolve(preset.map(|preset| &preset.training));
+        let defaults = preset.map_or(&presets::MICRO_TRAINING, |preset| &preset.training);
+        let training: TrainingConfig = overlay(defaults, &self.training);
         training.check()?;
         Ok(RunConfig {
             trainer_version: env!("CARGO_PKG_VERSION").into(),
@@ -211,35 +188,19 @@ impl Draft {
     }
 }
 
-impl TrainingDraft {
-    fn over(self, under: TrainingDraft) -> TrainingDraft {
-        TrainingDraft {
-            stack_init: self.stack_init.or(under.stack_init),
-            optimizer: self.optimizer.or(under.optimizer),
-            learning_rate: self.learning_rate.or(under.learning_rate),
-            weight_decay: self.weight_decay.or(under.weight_decay),
-            schedule: self.schedule.or(under.schedule),
-            epochs: self.epochs.or(under.epochs),
-            batch_size: self.batch_size.or(under.batch_size),
-            seed: self.seed.or(under.seed),
-            threads: self.threads.or(under.threads),
+/// The fields of `under` with those that `over` has in their place, table by table.
+fn overlay<T: DeserializeOwned>(under: &impl Serialize, over: &impl Serialize) -> T {
+    fn merge(under: &mut toml::Table, over: toml::Table) {
+        for (key, value) in over {
+            match (under.get_mut(&key), value) {
+                (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+                (_, value) => drop(under.insert(key, value)),
+            }
         }
     }
-
-    fn resolve(self, preset: Option<&TrainingConfig>) -> TrainingConfig {
-        let base = preset.unwrap_or(&presets::MICRO_TRAINING);
-        TrainingConfig {
-            stack_init: self.stack_init.unwrap_or(base.stack_init),
-            optimizer: self.optimizer.unwrap_or(base.optimizer),
-            learning_rate: self.learning_rate.unwrap_or(base.learning_rate),
-            weight_decay: self.weight_decay.unwrap_or(base.weight_decay),
-            schedule: self.schedule.unwrap_or(base.schedule),
-            epochs: self.epochs.unwrap_or(base.epochs),
-            batch_size: self.batch_size.unwrap_or(base.batch_size),
-            seed: self.seed.unwrap_or(base.seed),
-            threads: self.threads.unwrap_or(base.threads),
-        }
-    }
+    let mut merged = toml::Table::try_from(under).expect("plain data");
+    merge(&mut merged, toml::Table::try_from(over).expect("plain data"));
+    merged.try_into().expect("the fields of both are those of the result")
 }
 
 impl NetworkDraft {
@@ -274,4 +235,72 @@ fn layers(part: &'static str, tables: &[LayerToml], last_out: usize) -> Result<V
         Layer::try_from(table).map_err(|why| DraftError::Layer { part, index, why })
     };
     tables.iter().enumerate().map(layer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn draft(text: &str) -> Result<Draft, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.toml");
+        std::fs::write(&path, text).unwrap();
+        Draft::read(&path).map_err(|error| error.to_string().rsplit('/').next().unwrap().to_string())
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file_and_the_file_over_the_preset() {
+        let file = draft(
+            "preset = 'micro-image'\n[data]\ndata = 'x'\n[training]\nepochs = 7\nseed = 5\n[network]\nlatent = 9",
+        );
+        let line = TrainingDraft { epochs: Some(3), ..TrainingDraft::default() };
+        let line = Draft::new(None, DataDraft::default(), line, NetworkDraft::sizes(None, Some(1)));
+        let config = line.over(file.unwrap()).resolve(&testing::dataset()).unwrap();
+        assert_eq!((config.training.epochs, config.training.seed), (3, 5));
+        assert_eq!((config.network.latent, config.network.linear_layers), (9, 1));
+        assert_eq!(config.training.batch_size, presets::MICRO_TRAINING.batch_size);
+    }
+
+    #[test]
+    fn a_saved_run_is_a_config_file() {
+        let config = testing::config(&testing::dataset());
+        let draft = draft(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(draft.clone().resolve(&testing::dataset()).unwrap(), config);
+        // Its layers are explicit; a preset on the command line replaces them.
+        let preset = Draft {
+            preset: Some("micro-image".into()),
+            network: NetworkDraft::sizes(Some(4), None),
+            ..Draft::default()
+        };
+        assert_eq!(preset.over(draft).resolve(&testing::dataset()).unwrap().network.latent, 4);
+    }
+
+    #[test]
+    fn a_stack_of_any_layers_is_built_from_a_file() {
+        let text = "[data]\ndata = 'x'\n[network]\nlatent = 5\nlinear_layers = 0\n\
+            [[network.encoder]]\ntype = 'conv2d'\nout = 3\nkernel = 3\nactivation = 'tanh'\n\
+            [[network.encoder]]\ntype = 'dense'\n\
+            [[network.decoder]]\ntype = 'dense'\nshape = [3, 7, 10]\nactivation = 'sigmoid'\n\
+            [[network.decoder]]\ntype = 'conv_transpose2d'\nout = 1\nkernel = 3\n";
+        let network = draft(text).unwrap().resolve(&testing::dataset()).unwrap().network;
+        assert_eq!((network.latent, network.encoder.len(), network.decoder.len()), (5, 2, 2));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_in_one_line() {
+        let line = draft("preset = 'micro-image'\n[training]\nlr = 3").unwrap_err();
+        assert!(line.starts_with("f.toml, line 3: unknown field `lr`, expected one of `stack_init`"), "{line}");
+        let error = |draft: Draft| draft.resolve(&testing::dataset()).unwrap_err().to_string();
+        let unknown = error(draft("preset = 'mini'").unwrap());
+        assert_eq!(
+            unknown,
+            "there is no preset `mini`; there are micro-image, micro-1d, paper-shapes, paper-mnist, paper-celeba"
+        );
+        assert!(error(draft("[data]\ndata = 'x'").unwrap()).contains("--preset NAME"));
+        let wrong = draft("[data]\ndata = 'x'\n[[network.encoder]]\ntype = 'conv2d'\nout = 3").unwrap();
+        assert_eq!(error(wrong), "network.encoder.0: a convolution needs `kernel`");
+        assert!(error(draft("preset = 'micro-1d'\n[data]\ndata = 'x'").unwrap()).contains("use --preset micro-image"));
+        assert!(error(draft("preset = 'paper-shapes'\n[data]\ndata = 'x'").unwrap()).contains("at least 16x16"));
+    }
 }

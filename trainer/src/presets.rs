@@ -94,7 +94,8 @@ pub static PRESETS: [Preset; 5] = [
         latent: 32,
         linear_layers: 4,
         one_dimensional: true,
-        training: MICRO_TRAINING,
+        // Sets of sensor windows are small.
+        training: TrainingConfig { epochs: 100, ..MICRO_TRAINING },
         build: micro_1d,
     },
     Preset {
@@ -132,11 +133,11 @@ pub static PRESETS: [Preset; 5] = [
 pub(crate) const MICRO_TRAINING: TrainingConfig = TrainingConfig {
     stack_init: StackInit::Orthogonal,
     optimizer: OptimizerKind::Adam,
-    learning_rate: 1e-3,
+    learning_rate: 2e-3,
     weight_decay: 0.0,
     schedule: Schedule::Cosine,
-    epochs: 15,
-    batch_size: 128,
+    epochs: 12,
+    batch_size: 64,
     seed: 0,
     threads: 0,
 };

@@ -76,7 +76,7 @@ pub(super) struct Train {
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Seed of the weights and of the order of the items
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
     /// CPU threads [default: one per core]
     #[arg(long, value_name = "N")]

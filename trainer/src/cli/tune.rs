@@ -19,15 +19,15 @@ pub(super) struct Tune {
     /// Size of a packet in bytes, the one for its length included: quantise the code to fit while tuning
     #[arg(long, value_name = "N")]
     bytes: Option<usize>,
-    /// Passes over the training set
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    epochs: usize,
-    /// Learning rate at the start; it falls along half a cosine
-    #[arg(long, default_value_t = 2e-3, value_name = "RATE")]
-    lr: f64,
-    /// Items in a step
-    #[arg(long, default_value_t = 128, value_name = "N")]
-    batch_size: usize,
+    /// Passes over the training set [default: as many as the run had]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Learning rate at the start; it falls along half a cosine [default: the run's]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Items in a step [default: the run's]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
     #[command(flatten)]
     common: Common,
 }
@@ -37,14 +37,20 @@ impl Tune {
         let device = self.common.device()?;
         let folder = &self.run.run;
         let dataset = data_of(folder)?;
-        let collapsed = folder.join(files::COLLAPSED);
-        if !collapsed.join(files::CONFIG).exists() {
+        let folder_of_collapsed = folder.join(files::COLLAPSED);
+        if !folder_of_collapsed.join(files::CONFIG).exists() {
             let report = collapse_run(&Run::load(folder, device)?, &dataset, RankChoice::Auto)?;
             eprintln!("{report}");
         }
-        let options =
-            TuneOptions { epochs: self.epochs, learning_rate: self.lr, batch_size: self.batch_size, bytes: self.bytes };
-        let report = tune(&Run::load(&collapsed, device)?, &dataset, options)?;
+        let collapsed = Run::load(&folder_of_collapsed, device)?;
+        let training = &collapsed.config.training;
+        let options = TuneOptions {
+            epochs: self.epochs.unwrap_or(training.epochs),
+            learning_rate: self.lr.unwrap_or(training.learning_rate),
+            batch_size: self.batch_size.unwrap_or(training.batch_size),
+            bytes: self.bytes,
+        };
+        let report = tune(&collapsed, &dataset, options)?;
         self.common.print(&report, &report)
     }
 }
