@@ -1,0 +1,176 @@
+//! The command line as a user meets it: from an array to packets and back, and one clear line for each thing that is wrong.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ndarray::{Array, Array3};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn trainer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trainer")).args(arguments).output().expect("trainer starts")
+}
+
+/// The object that a verb prints with `--json`, which must be all that it prints.
+fn json(arguments: &[&str]) -> Value {
+    let output = trainer(&[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// The line that a verb ends with when something is wrong.
+fn error(arguments: &[&str]) -> String {
+    let output = trainer(arguments);
+    assert!(!output.status.success(), "{arguments:?} should fail");
+    assert!(output.stdout.is_empty(), "results go to stdout, errors do not");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    errors[0].to_string()
+}
+
+/// Windows of two channels: 40 of 24 samples, each a shifted wave.
+fn waves() -> Array3<i16> {
+    Array::from_shape_fn((40, 2, 24), |(n, c, t)| ((n * 37 + (c + 1) * t * 53) % 400) as i16 - 200)
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().expect("UTF-8").to_string()
+    }
+
+    /// A trained run of [`waves`].
+    fn run(&self) -> String {
+        let (data, run) = (self.path("waves.npy"), self.path("run"));
+        ndarray_npy::write_npy(&data, &waves()).expect("an array");
+        let size = ["--latent", "4", "--linear-layers", "2", "--epochs", "2", "--batch-size", "8"];
+        json(&[&["train", "--preset", "micro-1d", "--data", &data, "--out", &run][..], &size].concat());
+        run
+    }
+}
+
+#[test]
+fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
+    let folder = Folder::new();
+    let run = folder.run();
+    assert_eq!(json(&["spectrum", &run])["singular_values"].as_array().map(Vec::len), Some(4));
+    assert_eq!(json(&["collapse", &run, "--rank", "3"])["rank"], 3);
+    json(&["tune", &run, "--bytes", "3", "--epochs", "1"]);
+    for precision in ["f32", "f16", "i8"] {
+        let out = folder.path(precision);
+        let report = json(&["export", &run, "--quantize", precision, "--out", &out]);
+        assert_eq!((report["packet_bytes"].as_u64(), report["raw"].as_str()), (Some(3), Some("i16")));
+        for name in ["encoder.irmae", "decoder.irmae", "model.json"] {
+            assert!(Path::new(&out).join(name).exists(), "{name}");
+        }
+        let device = &json(&["eval", &run, "--model", &out])["device"];
+        assert_eq!(device["bytes_per_item"], 3.0);
+        let bar = match precision {
+            "f32" => 1e-5,
+            "f16" => 5e-3,
+            _ => 0.05,
+        };
+        assert!(device["max_rel_diff"].as_f64().expect("a number") <= bar, "{precision}: {device}");
+    }
+    // Another size of packet than the one tuned for.
+    assert_eq!(json(&["export", &run, "--quantize", "i8", "--bytes", "2"])["packet_bytes"], 2);
+}
+
+#[test]
+fn a_run_that_was_only_trained_is_collapsed_by_export() {
+    let folder = Folder::new();
+    let run = folder.run();
+    let report = json(&["export", &run, "--quantize", "f16"]);
+    let rank = report["rank"].as_u64().expect("a number");
+    assert_eq!(report["packet_bytes"], rank + 1, "8 bits a coefficient and the length byte");
+    assert!(PathBuf::from(&run).join("collapsed/model.safetensors").exists());
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_said_in_one_line() {
+    let folder = Folder::new();
+    let run = folder.run();
+    let (data, out) = (folder.path("waves.npy"), folder.path("new"));
+    let train = |more: &[&str]| error(&[&["train", "--out", &out][..], more].concat());
+
+    let line = train(&["--preset", "micro-imgae", "--data", &data]);
+    assert!(line.contains("micro-imgae") && line.contains("micro-image"), "{line}");
+    let line = train(&["--preset", "micro-image", "--data", &data]);
+    assert!(line.contains("micro-1d"), "a preset that fits is named: {line}");
+    let line = train(&["--preset", "micro-1d", "--data", "fashoin-mnist"]);
+    assert!(line.contains("fashion-mnist"), "{line}");
+    let line = train(&["--preset", "micro-1d", "--data", &data, "--device", "cuda:0"]);
+    assert!(line.contains("libtorch_cuda.so") || line.contains("cuda"), "{line}");
+    assert!(!Path::new(&out).exists(), "nothing is left of what did not start");
+
+    let line = error(&["train", "--preset", "micro-1d", "--data", &data, "--out", &run]);
+    assert!(line.contains("--overwrite"), "{line}");
+    let line = error(&["collapse", &run, "--rank", "5"]);
+    assert!(line.contains("--rank 5") && line.contains("4 values"), "{line}");
+    let line = error(&["export", &run, "--quantize", "i8", "--bytes", "1"]);
+    assert!(line.contains("--bytes 1") && line.contains("2 or more"), "{line}");
+    let line = error(&["spectrum", &folder.path("nowhere")]);
+    assert!(line.contains("config.toml is missing"), "{line}");
+}
+
+#[test]
+fn bad_data_is_refused_before_anything_is_written() {
+    let folder = Folder::new();
+    let (data, out) = (folder.path("bad.npy"), folder.path("run"));
+    let train = || error(&["train", "--preset", "micro-1d", "--data", &data, "--out", &out]);
+
+    let mut windows = waves().mapv(f32::from);
+    windows[(7, 1, 3)] = f32::NAN;
+    ndarray_npy::write_npy(&data, &windows).expect("an array");
+    assert!(train().contains("item 7"), "{}", train());
+
+    ndarray_npy::write_npy(&data, &Array3::<i16>::zeros((40, 2, 24))).expect("an array");
+    assert!(train().contains("constant") || train().contains("same"), "{}", train());
+
+    ndarray_npy::write_npy(&data, &waves()).expect("an array");
+    let bytes = std::fs::read(&data).expect("the array");
+    std::fs::write(&data, &bytes[..bytes.len() / 2]).expect("half of it");
+    assert!(train().contains("bad.npy"), "{}", train());
+
+    ndarray_npy::write_npy(&data, &Array3::<i16>::from_shape_fn((40, 1, 3), |(n, _, t)| (n * t) as i16))
+        .expect("an array");
+    assert!(train().contains("needs data of at least"), "{}", train());
+    assert!(!Path::new(&out).exists(), "nothing is left of what did not start");
+}
+
+#[test]
+fn damaged_runs_and_exports_are_named() {
+    let folder = Folder::new();
+    let run = folder.run();
+    let out = folder.path("model");
+    json(&["export", &run, "--quantize", "i8", "--out", &out]);
+
+    let encoder = Path::new(&out).join("encoder.irmae");
+    let bytes = std::fs::read(&encoder).expect("the encoder");
+    std::fs::write(&encoder, &bytes[..bytes.len() - 1]).expect("cut short");
+    let line = error(&["eval", &run, "--model", &out]);
+    assert!(line.contains("encoder.irmae") && line.contains("truncated"), "{line}");
+
+    let model = Path::new(&run).join("model.safetensors");
+    let bytes = std::fs::read(&model).expect("the weights");
+    std::fs::write(&model, &bytes[..bytes.len() / 2]).expect("cut short");
+    let line = error(&["spectrum", &run]);
+    assert!(line.contains("model.safetensors") && line.contains("damaged"), "{line}");
+    std::fs::remove_file(&model).expect("remove it");
+    let line = error(&["spectrum", &run]);
+    assert!(line.contains("model.safetensors is missing"), "{line}");
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "golden"] {
+        let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
+        assert!(help.contains("Example"), "{verb}");
+    }
+}
