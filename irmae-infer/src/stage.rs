@@ -86,21 +86,10 @@ fn int_row<K: Kernels, X: Integer, Y: Integer>(
             K::conv_transpose_row_int(&geometry(layer, window), row, &rows(layer, ring), params, y);
         }
         Op::Dense => {
-            let first = row * y.len();
-            let sums = if layer.sums_rows() {
-                &acc[first..first + y.len()]
-            } else {
-                let stride = layer.input.len();
-                acc.copy_from_slice(&params.bias[first..first + y.len()]);
-                K::dense_accumulate_int(ring, &params.weights[first * stride..], stride, acc);
-                acc
-            };
-            let channels = usize::from(layer.output.channels);
-            for (pixel, sums) in y.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
-                for (channel, (y, &sum)) in pixel.iter_mut().zip(sums).enumerate() {
-                    *y = Y::from_clamped(params.finish(channel, sum));
-                }
-            }
+            let sums = dense_sums(layer, row, params.bias, acc, |first_weight, acc| {
+                K::dense_accumulate_int(ring, &params.weights[first_weight..], layer.input.len(), acc);
+            });
+            finish_row(layer, sums, y, |channel, sum| Y::from_clamped(params.finish(channel, sum)));
         }
     }
 }
@@ -119,18 +108,38 @@ fn float_row<K: Kernels, W: FloatWeight>(
             K::conv_transpose_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y);
         }
         Op::Dense => {
-            let first = row * y.len();
-            let sums = if layer.sums_rows() {
-                &acc[first..first + y.len()]
-            } else {
-                let stride = layer.input.len();
-                acc.copy_from_slice(&params.bias[first..first + y.len()]);
-                K::dense_accumulate_float(ring, &params.weights[first * stride..], stride, acc);
-                acc
-            };
-            for (y, &sum) in y.iter_mut().zip(sums) {
-                *y = params.finish(sum);
-            }
+            let sums = dense_sums(layer, row, params.bias, acc, |first_weight, acc| {
+                K::dense_accumulate_float(ring, &params.weights[first_weight..], layer.input.len(), acc);
+            });
+            finish_row(layer, sums, y, |_, sum| params.finish(sum));
+        }
+    }
+}
+
+/// The sums of output row `row` of a dense layer: already there if it sums up many input rows, else made now from its one.
+fn dense_sums<'a, A: Copy>(
+    layer: &Layer<'_>,
+    row: usize,
+    bias: &[A],
+    acc: &'a mut [A],
+    accumulate: impl Fn(usize, &mut [A]),
+) -> &'a [A] {
+    let len = layer.output.row_len();
+    let first = row * len;
+    if layer.sums_rows() {
+        return &acc[first..first + len];
+    }
+    acc.copy_from_slice(&bias[first..first + len]);
+    accumulate(first * layer.input.len(), acc);
+    acc
+}
+
+/// From sums to outputs, each with its channel.
+fn finish_row<A: Copy, Y>(layer: &Layer<'_>, sums: &[A], y: &mut [Y], finish: impl Fn(usize, A) -> Y) {
+    let channels = usize::from(layer.output.channels);
+    for (pixel, sums) in y.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
+        for (channel, (y, &sum)) in pixel.iter_mut().zip(sums).enumerate() {
+            *y = finish(channel, sum);
         }
     }
 }

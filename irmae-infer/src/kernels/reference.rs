@@ -12,22 +12,9 @@ pub(super) fn conv_row<A: Arithmetic>(
     arithmetic: &A,
     y: &mut [A::Y],
 ) {
-    let ConvGeometry { input, output, window } = geometry;
-    let (channels, out_channels) = (usize::from(input.channels), usize::from(output.channels));
-    for q in 0..usize::from(output.width) {
-        for o in 0..out_channels {
-            let mut acc = arithmetic.bias(o);
-            for i in 0..usize::from(window.kernel[0]) {
-                let Some(row) = x.row(source(p, i, window.stride[0], window.padding[0])) else { continue };
-                for j in 0..usize::from(window.kernel[1]) {
-                    let column = source(q, j, window.stride[1], window.padding[1]);
-                    let Some(pixel) = pixel(row, column, channels) else { continue };
-                    acc = dot(arithmetic, acc, pixel, tap(weights, geometry, o, i, j));
-                }
-            }
-            y[q * out_channels + o] = arithmetic.finish(o, acc);
-        }
-    }
+    gather_row(geometry, p, x, weights, arithmetic, y, |out, tap, stride, padding| {
+        Some((out * stride + tap) as isize - padding as isize)
+    });
 }
 
 /// Output row `p` of a transposed convolution: the sum over all taps `(i, j)` and input pixels `(r, t)` with
@@ -40,16 +27,33 @@ pub(super) fn conv_transpose_row<A: Arithmetic>(
     arithmetic: &A,
     y: &mut [A::Y],
 ) {
+    gather_row(geometry, p, x, weights, arithmetic, y, |out, tap, stride, padding| {
+        let reach = (out + padding).checked_sub(tap)?;
+        reach.is_multiple_of(stride).then_some((reach / stride) as isize)
+    });
+}
+
+/// Sums over the taps of each output. `source(out, tap, stride, padding)` is the input coordinate that a tap reads for an
+/// output coordinate, if there is one; it may lie in the padding.
+fn gather_row<A: Arithmetic>(
+    geometry: &ConvGeometry,
+    p: usize,
+    x: &Rows<'_, A::X>,
+    weights: &[A::W],
+    arithmetic: &A,
+    y: &mut [A::Y],
+    source: impl Fn(usize, usize, usize, usize) -> Option<isize>,
+) {
     let ConvGeometry { input, output, window } = geometry;
     let (channels, out_channels) = (usize::from(input.channels), usize::from(output.channels));
+    let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
     for q in 0..usize::from(output.width) {
         for o in 0..out_channels {
             let mut acc = arithmetic.bias(o);
-            for i in 0..usize::from(window.kernel[0]) {
-                let row = transposed_source(p, i, window.stride[0], window.padding[0]).and_then(|r| x.row(r));
-                let Some(row) = row else { continue };
-                for j in 0..usize::from(window.kernel[1]) {
-                    let column = transposed_source(q, j, window.stride[1], window.padding[1]);
+            for i in 0..kernel[0] {
+                let Some(row) = source(p, i, stride[0], padding[0]).and_then(|r| x.row(r)) else { continue };
+                for j in 0..kernel[1] {
+                    let column = source(q, j, stride[1], padding[1]);
                     let Some(pixel) = column.and_then(|t| pixel(row, t, channels)) else { continue };
                     acc = dot(arithmetic, acc, pixel, tap(weights, geometry, o, i, j));
                 }
@@ -70,18 +74,6 @@ pub(super) fn dense_accumulate<X: Copy, W: Copy, A: Copy>(
     for (acc, weights) in acc.iter_mut().zip(weights.chunks(stride)) {
         *acc = x.iter().zip(weights).fold(*acc, |acc, (&x, &w)| multiply_add(acc, x, w));
     }
-}
-
-/// Input coordinate under tap `tap` of output `out`.
-fn source(out: usize, tap: usize, stride: u8, padding: u8) -> isize {
-    (out * usize::from(stride) + tap) as isize - isize::from(padding)
-}
-
-/// Input coordinate whose tap `tap` falls on output `out`, if it is a whole number.
-fn transposed_source(out: usize, tap: usize, stride: u8, padding: u8) -> Option<isize> {
-    let reach = out as isize + isize::from(padding) - tap as isize;
-    let stride = isize::from(stride);
-    (reach >= 0 && reach % stride == 0).then(|| reach / stride)
 }
 
 /// The channels of pixel `column`, `None` where it is padding.
