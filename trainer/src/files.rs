@@ -46,18 +46,18 @@ pub enum FileError {
         why: String,
     },
     /// No space is left; the previous version of the file still stands.
-    #[error("{path}: the disk is full; free some space and `trainer resume` (what was saved before is intact)", path = path.display())]
+    #[error("{path}: the disk is full; free some space, then `trainer resume` or start again (what was saved before is intact)", path = path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
     },
     /// Any other failure.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {cause}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The output folder holds something.
     #[error("{path} exists and is not empty; choose another --out, `trainer resume` it, or give --overwrite", path = path.display())]
@@ -68,14 +68,21 @@ pub enum FileError {
 }
 
 impl FileError {
-    fn from_io(path: &Path, source: io::Error) -> Self {
+    fn reading(path: &Path, cause: io::Error) -> Self {
         let path = path.to_path_buf();
-        match source.kind() {
+        match cause.kind() {
             io::ErrorKind::NotFound => {
                 FileError::Missing { path, hint: "give the folder of a run, as `trainer train --out RUN` makes it" }
             }
+            _ => FileError::Io { path, cause },
+        }
+    }
+
+    fn writing(path: &Path, cause: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match cause.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileError::DiskFull { path },
-            _ => FileError::Io { path, source },
+            _ => FileError::Io { path, cause },
         }
     }
 }
@@ -85,7 +92,7 @@ impl FileError {
 /// # Errors
 /// When it is missing or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    std::fs::read(path).map_err(|error| FileError::from_io(path, error))
+    std::fs::read(path).map_err(|error| FileError::reading(path, error))
 }
 
 /// Reads a text file whole.
@@ -113,10 +120,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         file.persist(path)?;
         Ok(())
     };
-    write().map_err(|error| match FileError::from_io(path, error) {
-        FileError::Missing { path, .. } => FileError::Io { path, source: io::ErrorKind::NotFound.into() },
-        other => other,
-    })
+    write().map_err(|error| FileError::writing(path, error))
 }
 
 /// Temporary files are private by default; a result is for everyone whom the umask allows.
@@ -149,7 +153,7 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, FileE
 /// # Errors
 /// When it holds something and `overwrite` is not given, or it cannot be made.
 pub fn prepare_output(folder: &Path, overwrite: bool) -> Result<(), FileError> {
-    let io_error = |error| FileError::from_io(folder, error);
+    let io_error = |error| FileError::writing(folder, error);
     let occupied = folder.exists() && std::fs::read_dir(folder).map_err(io_error)?.next().is_some();
     if occupied && !overwrite {
         return Err(FileError::NotEmpty { path: folder.to_path_buf() });
@@ -158,6 +162,15 @@ pub fn prepare_output(folder: &Path, overwrite: bool) -> Result<(), FileError> {
         remove_run_files(folder).map_err(io_error)?;
     }
     std::fs::create_dir_all(folder).map_err(io_error)
+}
+
+/// Removes what a run that has no checkpoint yet left in `folder`, and the folder if nothing else is in it.
+pub(crate) fn discard_unstarted(folder: &Path) {
+    if !folder.join(OPTIMIZER).exists() {
+        // A failure is being reported already; one in tidying up would say nothing more.
+        let _ = remove_run_files(folder);
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Removes what a run writes and nothing else: a wrong `--out --overwrite` must not cost anyone their files.
@@ -201,7 +214,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_one_clear_line_and_the_old_file_stands() {
         // Linux's /dev/full answers every write with "no space left on device".
-        let error = FileError::from_io(Path::new("x"), io::Error::from_raw_os_error(28));
+        let error = FileError::writing(Path::new("x"), io::Error::from_raw_os_error(28));
         assert!(matches!(error, FileError::DiskFull { .. }));
         assert!(!error.to_string().contains('\n'));
     }

@@ -25,7 +25,7 @@ pub struct NetworkSpec {
 pub enum NetworkError {
     /// A layer cannot take what reaches it.
     #[error(
-        "{place} does not fit: {source}; the data is {data}: use larger data (--resize) or fewer or smaller layers"
+        "{place} does not fit: {problem}; the data is {data}: use larger data (--resize) or fewer or smaller layers"
     )]
     Layer {
         /// Path of the layer, e.g. `encoder.3`.
@@ -33,7 +33,7 @@ pub enum NetworkError {
         /// Shape of one item.
         data: Shape,
         /// What is wrong.
-        source: LayerError,
+        problem: LayerError,
     },
     /// An empty encoder or decoder.
     #[error("the {part} has no layers; give at least one")]
@@ -138,10 +138,10 @@ impl NetworkSpec {
         let mut shapes = vec![input];
         for (index, layer) in layers.iter().enumerate() {
             let place = || format!("{part}.{index}");
-            let shape = layer.output_shape(output(&shapes)).map_err(|source| NetworkError::Layer {
+            let shape = layer.output_shape(output(&shapes)).map_err(|problem| NetworkError::Layer {
                 place: place(),
                 data: self.item_shape(),
-                source,
+                problem,
             })?;
             shapes.push(shape);
         }

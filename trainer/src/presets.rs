@@ -322,3 +322,29 @@ fn window(out_channels: usize, size: &Shape) -> Window {
     let (kernel, stride, padding) = if size.height == 1 { ([1, 4], [1, 2], [0, 1]) } else { ([4, 4], [2, 2], [1, 1]) };
     Window { out_channels, kernel, stride, padding, output_padding: [0, 0] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shapes along encoder and decoder, in text.
+    fn shapes(preset: &str, channels: usize, side: usize, latent: usize) -> [String; 2] {
+        let input = DataShape { channels, height: side, width: side, one_dimensional: false };
+        let spec = find(preset).unwrap().network(input, latent, 0).unwrap();
+        let text = |shapes: Vec<Shape>| shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(" ");
+        [text(spec.encoder_shapes().unwrap()), text(spec.decoder_shapes().unwrap())]
+    }
+
+    #[test]
+    fn the_papers_models_have_the_papers_shapes() {
+        let [encoder, decoder] = shapes("paper-mnist", 1, 32, 128);
+        assert_eq!(encoder, "1x32x32 32x16x16 64x8x8 128x4x4 256x2x2 128x1x1");
+        assert_eq!(decoder, "128x1x1 128x8x8 64x16x16 32x32x32 1x32x32");
+        let [encoder, decoder] = shapes("paper-celeba", 3, 64, 128);
+        assert_eq!(encoder, "3x64x64 128x32x32 256x16x16 512x8x8 1024x4x4 128x1x1");
+        assert_eq!(decoder, "128x1x1 1024x8x8 512x16x16 256x32x32 128x64x64 3x64x64");
+        let [encoder, decoder] = shapes("paper-shapes", 3, 32, 32);
+        assert_eq!(encoder, "3x32x32 32x16x16 64x8x8 128x4x4 256x2x2 32x1x1");
+        assert_eq!(decoder, "32x1x1 256x2x2 128x4x4 64x8x8 32x16x16 3x32x32");
+    }
+}

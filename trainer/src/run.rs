@@ -30,12 +30,12 @@ pub enum RunError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The configuration describes no network.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {problem}", path = path.display())]
     Network {
         /// The configuration.
         path: PathBuf,
         /// What is wrong.
-        source: NetworkError,
+        problem: NetworkError,
     },
 }
 
@@ -46,7 +46,7 @@ impl Run {
     /// When a file is missing or damaged, or the weights are not those of the configuration.
     pub fn load(folder: &Path, device: Device) -> Result<Self, RunError> {
         let config = RunConfig::load(folder)?;
-        let network_error = |source| RunError::Network { path: folder.join(files::CONFIG), source };
+        let network_error = |problem| RunError::Network { path: folder.join(files::CONFIG), problem };
         config.network.check().map_err(network_error)?;
         let model = Model::zeros(&config.network, device);
         load_weights(&model, &folder.join(files::MODEL))?;

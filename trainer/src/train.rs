@@ -96,7 +96,7 @@ struct Session<'a> {
 /// of them.
 ///
 /// # Errors
-/// When the loss is lost or a file cannot be written; the last whole epoch is kept.
+/// When the loss is lost or a file cannot be written; the last whole epoch is kept. Without one, nothing is.
 pub fn train(
     mut config: RunConfig,
     dataset: &Dataset,
@@ -111,7 +111,8 @@ pub fn train(
     let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
-    Session { folder, fit, done: 0, history: Vec::new() }.run(stop_after.unwrap_or(training.epochs))
+    let session = Session { folder, fit, done: 0, history: Vec::new() };
+    session.run(stop_after.unwrap_or(training.epochs)).inspect_err(|_| files::discard_unstarted(folder))
 }
 
 /// Continues the run in `folder` from its last checkpoint, up to `epochs` in all if given.
@@ -271,6 +272,18 @@ mod tests {
         let error = resume(folder.path(), &dataset, Device::Cpu, Some(9)).unwrap_err().to_string();
         assert!(error.contains("lower --lr") && !error.contains('\n'), "{error}");
         assert_eq!(std::fs::read(folder.path().join(files::OPTIMIZER)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_run_that_fails_in_its_first_epoch_leaves_nothing() {
+        let dataset = testing::dataset();
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = testing::config(&dataset);
+        config.training.learning_rate = 1e30;
+        let out = folder.path().join("run");
+        files::prepare_output(&out, false).unwrap();
+        assert!(train(config, &dataset, &out, Device::Cpu, None).is_err());
+        assert!(!out.exists());
     }
 
     #[test]

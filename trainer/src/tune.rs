@@ -190,7 +190,7 @@ fn save(collapsed: &Run, training: TrainingConfig, tuned: &Model, report: &TuneR
     let folder = &report.folder;
     // What an earlier tuning left would be read with the new weights until all is written.
     if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(|source| FileError::Io { path: folder.clone(), source })?;
+        std::fs::remove_dir_all(folder).map_err(|cause| FileError::Io { path: folder.clone(), cause })?;
     }
     let mut config = collapsed.config.clone();
     (config.network, config.training) = (tuned.spec().clone(), training);
