@@ -1,207 +1,37 @@
-//! A checked view of a model file. After [`Model::load`] nothing can fail for want of bytes or of sense in the file.
+//! The checks of [`Model::load`](super::Model::load): all that can be wrong with a file is found here.
 
-use half::f16;
 use heapless::Vec;
 
+use super::{BUFFER_ALIGNMENT, Layer, Model, Region, Weights};
 use crate::error::LoadError;
 use crate::format::{
     Element, Envelope, Header, Kind, LayerHeader, MAX_BITS, MAX_CODE, MAX_LAYERS, Precision, Sections,
 };
 use crate::kernels::{FloatParams, IntParams};
-use crate::layer::{Activation, Op, Shape};
+use crate::layer::{Op, Shape};
 use crate::sample::{RawType, Transfer};
 
-/// Weights of a layer, borrowed from the file.
-#[derive(Debug, Clone, Copy)]
-pub enum Weights<'a> {
-    /// `f32`
-    F32(FloatParams<'a, f32>),
-    /// `f16`
-    F16(FloatParams<'a, f16>),
-    /// `i8`
-    I8(IntParams<'a>),
+/// Checks and takes apart a file whose first byte is aligned.
+pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
+    let envelope = Envelope::parse(bytes)?;
+    let header: Header<'_> = postcard::from_bytes(envelope.header(bytes)).map_err(|_| LoadError::Header)?;
+    check_code(&header)?;
+    let mut sections = Sections::new(envelope.blob(bytes));
+    let transfer = load_transfer(&envelope, &header, &mut sections)?;
+    let steps = sections.take(header.bits.len())?;
+    let layers = load_layers(&envelope, &header, &mut sections)?;
+    sections.finish()?;
+    check_buffer_len(&envelope, &layers)?;
+    let Header { raw, frame, bits, input_clamp, .. } = header;
+    Ok(Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers })
 }
 
-/// A layer with its weights and its place in the buffer.
-#[derive(Debug, Clone, Copy)]
-pub struct Layer<'a> {
-    /// The linear part.
-    pub op: Op,
-    /// What follows it.
-    pub activation: Activation,
-    /// Shape of the input.
-    pub input: Shape,
-    /// Shape of the output.
-    pub output: Shape,
-    /// Number type of the input.
-    pub input_element: Element,
-    /// Number type of the output.
-    pub output_element: Element,
-    /// Weights.
-    pub weights: Weights<'a>,
-    pub(crate) region: Region,
-}
-
-impl Layer<'_> {
-    /// Whether this is a dense layer on many rows, which sums up all its outputs as the rows arrive.
-    pub(crate) fn sums_rows(&self) -> bool {
-        self.op == Op::Dense && self.input.height > 1
-    }
-}
-
-/// A layer's part of the buffer: first its ring of input rows, then its accumulators; the next layer's part follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Region {
-    pub(crate) ring: usize,
-    pub(crate) accumulators: usize,
-    pub(crate) end: usize,
-}
-
-impl Region {
-    /// The only place where the buffer is laid out.
-    fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element) -> Option<Self> {
-        let ring_len = op.ring_rows(input).checked_mul(input.row_len())?.checked_mul(element.size())?;
-        let accumulators = start.checked_add(ring_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-        let accumulators_len = accumulator_count(op, input, output).checked_mul(4)?;
-        Some(Self { ring: start, accumulators, end: accumulators.checked_add(accumulators_len)? })
-    }
-}
-
-/// Alignment of the buffer and of all parts of it.
-pub(crate) const BUFFER_ALIGNMENT: usize = 4;
-
-/// A dense layer on one row is computed an output row at a time; on many rows it sums up all outputs as rows arrive.
-fn accumulator_count(op: Op, input: Shape, output: Shape) -> usize {
-    match op {
-        Op::Dense if input.height > 1 => output.len(),
-        Op::Dense => output.row_len(),
-        _ => 0,
-    }
-}
-
-/// An encoder or decoder, borrowed from the bytes of its file.
-#[derive(Debug, Clone)]
-pub struct Model<'a> {
-    envelope: Envelope,
-    raw: RawType,
-    frame: Shape,
-    bits: &'a [u8],
-    steps: &'a [f32],
-    transfer: Transfer<'a>,
-    input_clamp: [i32; 2],
-    layers: Vec<Layer<'a>, MAX_LAYERS>,
-}
-
-impl<'a> Model<'a> {
-    /// Checks `bytes` once and for all: checksum, lengths, shapes, ranges of the accumulators, size of the buffer.
-    ///
-    /// # Errors
-    /// A [`LoadError`] that says what is wrong; hostile bytes are refused like damaged ones.
-    pub fn load(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        if !(bytes.as_ptr() as usize).is_multiple_of(crate::format::ALIGNMENT) {
-            return Err(LoadError::Misaligned);
-        }
-        let envelope = Envelope::parse(bytes)?;
-        let header: Header<'a> = postcard::from_bytes(envelope.header(bytes)).map_err(|_| LoadError::Header)?;
-        check_code(&header)?;
-        let mut sections = Sections::new(envelope.blob(bytes));
-        let transfer = load_transfer(&envelope, &header, &mut sections)?;
-        let steps = sections.take(header.bits.len())?;
-        let layers = load_layers(&envelope, &header, &mut sections)?;
-        sections.finish()?;
-        let model = Self {
-            envelope,
-            raw: header.raw,
-            frame: header.frame,
-            bits: header.bits,
-            steps,
-            transfer,
-            input_clamp: header.input_clamp,
-            layers,
-        };
-        model.check_buffer_len()?;
-        Ok(model)
-    }
-
-    /// That this model has the id `expected`, as an encoder and its decoder have one in common.
-    ///
-    /// # Errors
-    /// [`LoadError::ModelId`]
-    pub fn expect_id(self, expected: u64) -> Result<Self, LoadError> {
-        if self.id() == expected { Ok(self) } else { Err(LoadError::ModelId { expected, found: self.id() }) }
-    }
-
-    fn check_buffer_len(&self) -> Result<(), LoadError> {
-        let needed = planned_len(&self.layers).ok_or(LoadError::Length)?;
-        if needed == self.envelope.buffer_len {
-            Ok(())
-        } else {
-            Err(LoadError::BufferLen { stated: self.envelope.buffer_len as u32, needed: needed as u32 })
-        }
-    }
-
-    /// Encoder or decoder.
-    pub fn kind(&self) -> Kind {
-        self.envelope.kind
-    }
-
-    /// Number type of the weights.
-    pub fn precision(&self) -> Precision {
-        self.envelope.precision
-    }
-
-    /// The id that an encoder and its decoder have in common, whatever their precision.
-    pub fn id(&self) -> u64 {
-        self.envelope.model_id
-    }
-
-    /// Type of the raw samples.
-    pub fn raw_type(&self) -> RawType {
-        self.raw
-    }
-
-    /// Shape of a window of samples: height, width, channels.
-    pub fn frame(&self) -> Shape {
-        self.frame
-    }
-
-    /// Number of coefficients in a code.
-    pub fn code_len(&self) -> usize {
-        self.bits.len()
-    }
-
-    /// Bits of each coefficient in a packet.
-    pub fn bits(&self) -> &'a [u8] {
-        self.bits
-    }
-
-    /// Quantiser step of each coefficient.
-    pub fn steps(&self) -> &'a [f32] {
-        self.steps
-    }
-
-    /// Bytes of working memory, see [`buffer_len`](crate::format::buffer_len).
-    pub fn buffer_len(&self) -> usize {
-        self.envelope.buffer_len
-    }
-
-    /// Bytes of the file.
-    pub fn file_len(&self) -> usize {
-        self.envelope.file_len
-    }
-
-    /// The layers in order.
-    pub fn layers(&self) -> &[Layer<'a>] {
-        &self.layers
-    }
-
-    /// How raw samples and the network's numbers belong together.
-    pub fn transfer(&self) -> Transfer<'a> {
-        self.transfer
-    }
-
-    pub(crate) fn input_clamp(&self) -> [i32; 2] {
-        self.input_clamp
+fn check_buffer_len(envelope: &Envelope, layers: &[Layer<'_>]) -> Result<(), LoadError> {
+    let needed = planned_len(layers).ok_or(LoadError::Length)?;
+    if needed == envelope.buffer_len {
+        Ok(())
+    } else {
+        Err(LoadError::BufferLen { stated: envelope.buffer_len as u32, needed: needed as u32 })
     }
 }
 
