@@ -169,10 +169,7 @@ fn smallest_within(latent: usize, passes: impl Fn(usize) -> bool) -> usize {
 }
 
 fn save(run: &Run, model: &Model, report: &CollapseReport) -> Result<(), FileError> {
-    let tuned = run.folder.join(files::TUNED);
-    if tuned.exists() {
-        std::fs::remove_dir_all(&tuned).map_err(|cause| FileError::Io { path: tuned, cause })?;
-    }
+    files::remove_folder(&run.folder.join(files::TUNED))?;
     let mut config = run.config.clone();
     config.network = model.spec().clone();
     config.save(&report.folder)?;

@@ -164,6 +164,17 @@ pub fn prepare_output(folder: &Path, overwrite: bool) -> Result<(), FileError> {
     std::fs::create_dir_all(folder).map_err(io_error)
 }
 
+/// Removes a folder with all that is in it, if it is there: results made from weights that are being replaced.
+///
+/// # Errors
+/// When the system does not let it go.
+pub fn remove_folder(folder: &Path) -> Result<(), FileError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(FileError::writing(folder, cause)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes what a run that has no checkpoint yet left in `folder`, and the folder if nothing else is in it.
 pub(crate) fn discard_unstarted(folder: &Path) {
     if !folder.join(OPTIMIZER).exists() {

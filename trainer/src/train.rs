@@ -117,7 +117,8 @@ pub fn train(
 
 /// Continues the run in `folder` from its last checkpoint, up to `epochs` in all if given.
 ///
-/// On the CPU the result is that of a run that was never interrupted, to the bit.
+/// On the CPU the result is that of a run that was never interrupted, to the bit. What was collapsed and tuned from
+/// the earlier weights is removed.
 ///
 /// # Errors
 /// As [`train`], and when the run is damaged or finished.
@@ -139,6 +140,8 @@ pub fn resume(
         return Err(TrainError::Finished { path: folder.to_path_buf(), epochs: done });
     }
     config.save(folder)?;
+    // Made from weights that are about to change.
+    [files::COLLAPSED, files::TUNED].iter().try_for_each(|name| files::remove_folder(&folder.join(name)))?;
     let history = read_history(folder)?.into_iter().filter(|record| record.epoch <= done).collect();
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };

@@ -189,9 +189,7 @@ fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (M
 fn save(collapsed: &Run, training: TrainingConfig, tuned: &Model, report: &TuneReport) -> Result<(), FileError> {
     let folder = &report.folder;
     // What an earlier tuning left would be read with the new weights until all is written.
-    if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(|cause| FileError::Io { path: folder.clone(), cause })?;
-    }
+    files::remove_folder(folder)?;
     let mut config = collapsed.config.clone();
     (config.network, config.training) = (tuned.spec().clone(), training);
     if let Some(code) = &report.code {

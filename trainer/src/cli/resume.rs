@@ -7,7 +7,8 @@ use super::{Common, RunArg, data_of};
 
 /// Continue an interrupted run, or train a finished one further
 ///
-/// On the CPU an interrupted run ends exactly as it would have without the interruption.
+/// On the CPU an interrupted run ends exactly as it would have without the interruption. RUN/collapsed and RUN/tuned,
+/// which were made from the earlier weights, are removed.
 #[derive(Args)]
 #[command(after_help = "Example:\n  trainer resume runs/fashion --epochs 30")]
 pub(super) struct Resume {
