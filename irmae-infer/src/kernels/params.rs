@@ -84,9 +84,17 @@ impl FloatWeight for f32 {
 }
 
 impl FloatWeight for f16 {
+    /// Of finite numbers, which weights are. Five operations that vectorise; `half`'s own conversion asks the CPU what it
+    /// can do, each time, and made encoding 2.4 times slower on an x86-64 host.
     #[inline]
     fn to_f32(self) -> f32 {
-        self.to_f32()
+        let bits = u32::from(self.to_bits());
+        let (sign, magnitude) = ((bits & 0x8000) << 16, bits & 0x7fff);
+        let is_normal = magnitude >= 0x0400;
+        // A normal number moves its exponent from bias 15 to 127; a subnormal one counts units of 2^-24.
+        let normal = (magnitude << 13) + ((127 - 15) << 23);
+        let subnormal = (magnitude as f32 * (1.0 / 16_777_216.0)).to_bits();
+        f32::from_bits(sign | if is_normal { normal } else { subnormal })
     }
 }
 
@@ -222,5 +230,20 @@ impl<W: FloatWeight> Arithmetic for FloatArithmetic<'_, W> {
     #[inline]
     fn finish(&self, _channel: usize, acc: f32) -> f32 {
         self.0.finish(acc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finite_f16_is_widened_exactly() {
+        for bits in 0..=u16::MAX {
+            let value = f16::from_bits(bits);
+            if value.is_finite() {
+                assert_eq!(FloatWeight::to_f32(value).to_bits(), f16::to_f32(value).to_bits(), "{value}");
+            }
+        }
     }
 }
