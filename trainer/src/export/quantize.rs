@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(weights, [64, -127, 127, 64]);
         assert_eq!(bias, [(0.1_f64 * 127.0 * 255.0).round() as i32, 0]);
         // 255 units of output for 127 * 255 of the accumulator: 2^32 / 127, and a fourth of it for the second channel.
-        assert_eq!(multiplier, [33_818_641, 8_454_660]);
+        assert_eq!(multiplier, [33_818_640, 8_454_660]);
     }
 
     #[test]
