@@ -1,7 +1,7 @@
 //! The model file: envelope, postcard header, weight blob, checksum. `FORMAT.md` has every byte.
 //!
-//! Reader and writer face each other here: [`Envelope::parse`] and [`Envelope::emit`], [`Header`] both ways by serde, and
-//! [`Sections`] lays out the blob for both.
+//! Reader and writer face each other here: `Envelope::parse` and `Envelope::emit`, [`Header`] both ways by serde, and
+//! `Sections` lays out the blob for both.
 
 mod header;
 #[cfg(feature = "std")]
