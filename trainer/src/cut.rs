@@ -169,12 +169,14 @@ fn smallest_within(latent: usize, passes: impl Fn(usize) -> bool) -> usize {
 }
 
 fn save(run: &Run, model: &Model, report: &CollapseReport) -> Result<(), FileError> {
-    files::remove_folder(&run.folder.join(files::TUNED))?;
     let mut config = run.config.clone();
     config.network = model.spec().clone();
-    config.save(&report.folder)?;
-    run::save_weights(model, &report.folder, config.training.epochs)?;
-    files::write_json(&report.folder.join(files::COLLAPSE), report)
+    files::replace_folder(&report.folder, |folder| {
+        config.save(folder)?;
+        run::save_weights(model, folder, config.training.epochs)?;
+        files::write_json(&folder.join(files::COLLAPSE), report)
+    })?;
+    files::remove_folder(&run.folder.join(files::TUNED))
 }
 
 impl fmt::Display for CollapseReport {

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// The configuration of a run.
 pub const CONFIG: &str = "config.toml";
 /// The weights.
@@ -111,22 +113,53 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(".writing-").permissions(readable()).tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| FileError::writing(path, error))
+    write_together(&[(path, bytes)])
 }
 
-/// Temporary files are private by default; a result is for everyone whom the umask allows.
-fn readable() -> std::fs::Permissions {
+/// Writes files that belong together: none gets its name before all are down on the disk.
+///
+/// # Errors
+/// When the disk is full or a folder cannot be written; all files are then as they were.
+pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), FileError> {
+    let stage = |&(path, bytes): &(&Path, &[u8])| -> Result<NamedTempFile, FileError> {
+        let write = || -> io::Result<NamedTempFile> {
+            std::fs::create_dir_all(parent(path))?;
+            let mut file = staging(0o666).tempfile_in(parent(path))?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        write().map_err(|error| FileError::writing(path, error))
+    };
+    let staged: Vec<NamedTempFile> = files.iter().map(stage).collect::<Result<_, _>>()?;
+    for (file, (path, _)) in staged.into_iter().zip(files) {
+        file.persist(path).map_err(|error| FileError::writing(path, error.error))?;
+    }
+    Ok(())
+}
+
+/// Makes `folder` anew with what `write` puts into the folder that it is given; the old one goes when the new one is whole.
+///
+/// # Errors
+/// Those of `write`, and when the folder cannot be replaced. The old one still stands then.
+pub fn replace_folder(folder: &Path, write: impl FnOnce(&Path) -> Result<(), FileError>) -> Result<(), FileError> {
+    let io_error = |error| FileError::writing(folder, error);
+    let staged = staging(0o777).tempdir_in(parent(folder)).map_err(io_error)?;
+    write(staged.path())?;
+    remove_folder(folder)?;
+    std::fs::rename(staged.keep(), folder).map_err(io_error)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// For temporary files and folders. They are private by default; a result is for everyone whom the umask allows.
+fn staging(mode: u32) -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-").permissions(std::fs::Permissions::from_mode(mode));
+    builder
 }
 
 /// Writes a value as pretty JSON.
@@ -208,6 +241,23 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole_or_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("tuned");
+        let write = |text: &'static str| move |folder: &Path| write_atomically(&folder.join("x"), text.as_bytes());
+        replace_folder(&folder, write("one")).unwrap();
+        let failed = replace_folder(&folder, |staged| {
+            write("half")(staged)?;
+            Err(FileError::DiskFull { path: staged.join("y") })
+        });
+        assert!(failed.is_err());
+        assert_eq!(read(&folder.join("x")).unwrap(), b"one");
+        replace_folder(&folder, write("two")).unwrap();
+        assert_eq!(read(&folder.join("x")).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

@@ -187,18 +187,16 @@ fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (M
 }
 
 fn save(collapsed: &Run, training: TrainingConfig, tuned: &Model, report: &TuneReport) -> Result<(), FileError> {
-    let folder = &report.folder;
-    // What an earlier tuning left would be read with the new weights until all is written.
-    files::remove_folder(folder)?;
     let mut config = collapsed.config.clone();
     (config.network, config.training) = (tuned.spec().clone(), training);
-    if let Some(code) = &report.code {
-        files::write_json(&folder.join(files::CODE), code)?;
-    }
-    files::write_json(&folder.join(files::TUNE), report)?;
-    run::save_weights(tuned, folder, report.epochs)?;
-    // Last: a folder without it is no network.
-    config.save(folder)
+    files::replace_folder(&report.folder, |folder| {
+        if let Some(code) = &report.code {
+            files::write_json(&folder.join(files::CODE), code)?;
+        }
+        files::write_json(&folder.join(files::TUNE), report)?;
+        run::save_weights(tuned, folder, report.epochs)?;
+        config.save(folder)
+    })
 }
 
 impl fmt::Display for TuneReport {

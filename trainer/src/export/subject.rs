@@ -190,9 +190,12 @@ impl Subject {
             encoder_file,
             decoder_file,
         };
-        files::write_atomically(&report.encoder_file, &exported.encoder)?;
-        files::write_atomically(&report.decoder_file, &exported.decoder)?;
-        files::write_json(&folder.join(REPORT), &report)?;
+        let json = serde_json::to_vec_pretty(&report).expect("plain data");
+        files::write_together(&[
+            (&report.encoder_file, &exported.encoder),
+            (&report.decoder_file, &exported.decoder),
+            (&folder.join(REPORT), &json),
+        ])?;
         Ok(report)
     }
 }
