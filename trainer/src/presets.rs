@@ -82,9 +82,9 @@ pub static PRESETS: [Preset; 5] = [
         about: "small images; the encoder fits 64 KB of flash in i8",
         resize: None,
         latent: 32,
-        linear_layers: 4,
+        linear_layers: 2,
         one_dimensional: false,
-        training: MICRO_TRAINING,
+        training: MICRO_IMAGE_TRAINING,
         build: micro_image,
     },
     Preset {
@@ -141,6 +141,11 @@ pub(crate) const MICRO_TRAINING: TrainingConfig = TrainingConfig {
     seed: 0,
     threads: 0,
 };
+
+/// On Fashion-MNIST two layers of this start leave 27 of 32 directions behind a gap of 200 times, for 0.1 dB against four
+/// orthogonal ones, which leave all 32; four layers of this start leave 17, for 0.6 dB. On the small sensor sets
+/// the orthogonal ones are 1.3 dB ahead.
+const MICRO_IMAGE_TRAINING: TrainingConfig = TrainingConfig { stack_init: StackInit::Pytorch, ..MICRO_TRAINING };
 
 const PAPER_TRAINING: TrainingConfig = TrainingConfig {
     stack_init: StackInit::Pytorch,

@@ -58,7 +58,7 @@ struct Effort {
     tune: &'static [&'static str],
 }
 
-const FULL: Effort = Effort { train: &["--epochs", "12"], tune: &["--epochs", "8"] };
+const FULL: Effort = Effort { train: &["--epochs", "10"], tune: &["--epochs", "8"] };
 const QUICK: Effort = Effort { train: &["--epochs", "4", "--limit", "12000"], tune: &["--epochs", "3"] };
 
 /// Sets up, then runs the demo.
