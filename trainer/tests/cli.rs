@@ -82,6 +82,37 @@ fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
     assert_eq!(json(&["export", &run, "--quantize", "i8", "--bytes", "2"])["packet_bytes"], 2);
 }
 
+/// The sample in `trainer/configs`, for windows of another shape.
+#[test]
+fn a_toml_file_describes_a_network_and_its_errors_name_the_line() {
+    let folder = Folder::new();
+    let (data, out, config) = (folder.path("waves.npy"), folder.path("run"), folder.path("net.toml"));
+    ndarray_npy::write_npy(&data, &waves()).expect("an array");
+    let sample =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/ecg.toml")).expect("it is there");
+    // 24 samples of 2 channels instead of 256 of 1, the middle layer tanh.
+    let text = sample
+        .replace("stride = 4", "stride = 2")
+        .replace("padding = 2", "padding = 3")
+        .replace("shape = [16, 1, 16]", "shape = [16, 1, 6]")
+        .replace("out = 1\n", "out = 2\n")
+        .replacen("activation = \"relu\" ", "activation = \"tanh\" ", 1);
+    std::fs::write(&config, &text).expect("a file");
+    json(&["train", "--config", &config, "--data", &data, "--out", &out, "--epochs", "1"]);
+    for precision in ["f32", "i8"] {
+        let model = folder.path(precision);
+        json(&["export", &out, "--quantize", precision, "--out", &model]);
+        json(&["eval", &out, "--model", &model]);
+    }
+
+    std::fs::write(&config, text.replace("batch_size", "batch_sise")).expect("a file");
+    let line = error(&["train", "--config", &config, "--data", &data, "--out", &folder.path("other")]);
+    assert!(line.contains("line 13") && line.contains("batch_sise"), "{line}");
+    std::fs::write(&config, &sample).expect("a file");
+    let line = error(&["train", "--config", &config, "--data", &data, "--out", &folder.path("other")]);
+    assert!(line.contains("decoder ends in") && line.contains("2x1x24"), "{line}");
+}
+
 #[test]
 fn a_run_that_was_only_trained_is_collapsed_by_export() {
     let folder = Folder::new();
