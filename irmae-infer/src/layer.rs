@@ -165,7 +165,7 @@ impl Op {
         }
     }
 
-    /// Multiplications by weights, without those by padding's zeros' share being taken off.
+    /// Multiplications by weights; those with zeros of the padding count too.
     pub fn macs(self, input: Shape, output: Shape) -> u64 {
         let per_pixel = self.fan_in(input) as u64 * u64::from(output.channels);
         match self {

@@ -21,7 +21,7 @@ impl Progress {
             .with_style(style)
             .with_prefix(label)
             .with_position((done * steps_an_epoch) as u64);
-        // The time left is that of this session's own steps.
+        // The time left counts from here, not from steps of long ago.
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(500));
         Progress { bar, epochs, shown: String::new() }

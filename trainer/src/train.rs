@@ -77,7 +77,7 @@ pub struct TrainSummary {
     pub epochs: usize,
     /// Mean loss over the last one.
     pub loss: f64,
-    /// Seconds that this session's epochs took.
+    /// Seconds that the epochs took that were run now.
     pub seconds: f64,
     /// Rank of the code after the last one.
     pub ranks: Ranks,

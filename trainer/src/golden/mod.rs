@@ -26,29 +26,15 @@ use tch::{Kind, Tensor};
 use crate::batches::DeviceData;
 use crate::config::LIBTORCH_VERSION;
 use crate::data::RawItems;
-use crate::deployed::{self, DeployError, Deployed};
+use crate::deployed::{self, Deployed};
 use crate::eval::{dequantize, precision_name, to_vec};
-use crate::export::{self, ExportError, Subject};
-use crate::files::{self, FileError};
+use crate::export::{self, Subject, SubjectError};
+use crate::files;
 
 pub use networks::{NAMES, build};
 
 /// The precisions that cases are written in.
 pub const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::I8];
-
-/// Why golden cases could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum GoldenError {
-    /// The network cannot be exported.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The exported network does not run.
-    #[error(transparent)]
-    Deploy(#[from] DeployError),
-    /// A file cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
 
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -73,7 +59,7 @@ pub fn write_cases(
     folder: &Path,
     command: &str,
     seed: u64,
-) -> Result<Vec<String>, GoldenError> {
+) -> Result<Vec<String>, SubjectError> {
     let case = |precision| {
         let name = format!("{}-{}", network, precision_name(precision));
         let manifest = Manifest {
@@ -96,7 +82,7 @@ fn write_case(
     precision: Precision,
     manifest: &Manifest<'_>,
     folder: &Path,
-) -> Result<(), GoldenError> {
+) -> Result<(), SubjectError> {
     let exported = subject.export(precision)?;
     let deployed = Deployed::from(&exported);
     let [encoder, _] = deployed.models()?;
