@@ -177,6 +177,8 @@ fn check_accumulator(op: Op, input: Shape, clamp: [i32; 2], params: &IntParams<'
     let x_max = u64::from(clamp[0].unsigned_abs().max(clamp[1].unsigned_abs()));
     let sum_max = (op.fan_in(input) as u64).checked_mul(128 * x_max)?;
     let bias_max = params.bias.iter().map(|b| u64::from(b.unsigned_abs())).max().unwrap_or(0);
-    let shifted_max = sum_max.checked_add(bias_max)?.checked_mul(1_u64.checked_shl(params.acc_shift.into())?)?;
+    // Within the width of `i32` even where all is 0: a longer shift is none.
+    let scale = 1_u64.checked_shl(params.acc_shift.into()).filter(|&scale| scale <= i32::MAX as u64)?;
+    let shifted_max = sum_max.checked_add(bias_max)?.checked_mul(scale)?;
     (shifted_max <= i32::MAX as u64).then_some(())
 }
