@@ -48,7 +48,7 @@ pub enum FileError {
         why: String,
     },
     /// No space is left; the previous version of the file still stands.
-    #[error("{path}: the disk is full; free some space, then `trainer resume` or start again (what was saved before is intact)", path = path.display())]
+    #[error("{path}: the disk is full; free some space and run it again, or `trainer resume` a training (what was saved before is intact)", path = path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
