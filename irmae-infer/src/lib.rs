@@ -55,7 +55,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `std` | the writer of model files, [`format::write`] |
+//! | `std` | the writer of model files, `format::write` |
 //! | `defmt` | `defmt::Format` for errors and plain types |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]

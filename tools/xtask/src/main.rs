@@ -1,5 +1,5 @@
 //! `cargo xtask`: what the workspace needs beyond plain cargo. One module a verb:
-//! [`setup`] fetches, [`test`] checks, [`demo`] shows, [`firmware`] runs on emulated boards; [`env`] and [`qemu`] say
+//! [`setup`] fetches, [`mod@test`] checks, [`demo`] shows, [`firmware`] runs on emulated boards; [`mod@env`] and [`qemu`] say
 //! where things are.
 
 mod demo;

@@ -98,7 +98,8 @@ fn steps(env: &Env) -> Vec<Step> {
     }
     steps.extend([
         Step::new("irmae-infer for wasm", env, &format!("check -p irmae-infer --target {WASM_TARGET}")),
-        documentation(env),
+        documentation("documentation for devices", env, "-p irmae-infer"),
+        documentation("documentation", env, "--workspace --all-features"),
         Step::new("tests without libtorch", env, "test --release --no-fail-fast"),
         Step::new("firmware on emulated boards", env, "run --quiet -p xtask -- firmware"),
         Step::new("firmware with wrong bytes", env, "test --release -p xtask -- --ignored a_wrong_byte"),
@@ -108,8 +109,8 @@ fn steps(env: &Env) -> Vec<Step> {
     steps
 }
 
-fn documentation(env: &Env) -> Step {
-    let mut step = Step::new("documentation", env, "doc --release --no-deps -p irmae-infer --all-features");
+fn documentation(title: &str, env: &Env, packages: &str) -> Step {
+    let mut step = Step::new(title, env, &format!("doc --release --no-deps {packages}"));
     step.command.env("RUSTDOCFLAGS", "-D warnings");
     step
 }
