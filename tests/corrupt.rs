@@ -60,7 +60,7 @@ fn each_kind_of_damage_has_its_own_error() {
     let file = case.encoder.as_slice();
     assert_eq!(load(&sealed(file.to_vec())), Ok(()), "the checksum here is the format's");
     assert_eq!(load(b"PK\x03\x04, a zip file and no model at all"), Err(LoadError::NotAModel));
-    assert_eq!(load(&sealed_with(file, 4, 2)), Err(LoadError::Version { major: 2, minor: 0 }));
+    assert_eq!(load(&sealed_with(file, 4, 1)), Err(LoadError::Version { major: 1, minor: 0 }));
     assert_eq!(load(&sealed_with(file, 5, 9)), Ok(()), "a newer minor version is read");
     assert_eq!(load(&sealed_with(file, 7, 3)), Err(LoadError::Header));
     let mut bytes = file.to_vec();

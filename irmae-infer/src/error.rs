@@ -44,6 +44,8 @@ pub enum LoadError {
         /// Index of the layer.
         index: u8,
     },
+    /// The model is of `f32` or `f16`, and this program has been built without the feature `float`.
+    Precision,
     /// The bit widths of the code are wrong.
     Code,
     /// The file states another buffer size than its layers need.
@@ -84,6 +86,9 @@ impl fmt::Display for LoadError {
             Self::Length => f.write_str("model file has lengths that contradict each other"),
             Self::Layer { index } => write!(f, "layer {index} of the model file does not fit its input"),
             Self::Overflow { index } => write!(f, "layer {index} of the model file could overflow its accumulator"),
+            Self::Precision => f.write_str(
+                "this program runs i8 models only: build irmae-infer with the feature float, or export with --quantize i8",
+            ),
             Self::Code => f.write_str("model file has a code with impossible bit widths"),
             Self::BufferLen { stated, needed } => {
                 write!(f, "model file states a buffer of {stated} bytes, its layers need {needed}")

@@ -151,7 +151,7 @@ impl Op {
         }
     }
 
-    /// Number of weights. Order: `[out][in]` for a dense layer (in order height, width, channel),
+    /// Number of weights. Natural order: `[out][in]` for a dense layer (in order height, width, channel),
     /// `[out channel][kernel row][kernel column][in channel]` for the others.
     pub fn weights_len(self, input: Shape, output: Shape) -> usize {
         self.fan_in(input) * self.bias_len(output)

@@ -55,8 +55,10 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `float` (default) | models of `f32` and `f16`; without it a program is smaller |
 //! | `std` | the writer of model files, `format::write` |
 //! | `defmt` | `defmt::Format` for errors and plain types |
+//! | `conformance` | the tests of [`kernels`], to be run on a device; they allocate |
 
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
@@ -67,6 +69,9 @@ pub mod specification {}
 
 #[cfg(target_endian = "big")]
 compile_error!("irmae-infer borrows little-endian weights from the model file: big-endian targets cannot do that");
+
+#[cfg(any(test, feature = "std", feature = "conformance"))]
+extern crate alloc;
 
 mod aligned;
 pub mod code;

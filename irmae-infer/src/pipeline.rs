@@ -88,8 +88,9 @@ impl<'m, 'b, K: Kernels> Pipeline<'m, 'b, K> {
         let row = usize::from(self.received[index]);
         self.received[index] += 1;
         if layer.sums_rows() {
-            let (ring, accumulators) = split_input(self.buffer, layer);
-            stage::accumulate_row::<K>(layer, row, ring, accumulators);
+            let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
+            let (ring, accumulators) = split_input(parts, layer);
+            stage::accumulate_row::<K>(layer, row, ring, accumulators, view_mut(scratch));
         }
     }
 
@@ -97,7 +98,8 @@ impl<'m, 'b, K: Kernels> Pipeline<'m, 'b, K> {
     fn compute(&mut self, index: usize) {
         let layers = self.model.layers();
         let layer = &layers[index];
-        let (input, output) = self.buffer.split_at_mut(layer.region.end);
+        let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
+        let (input, output) = parts.split_at_mut(layer.region.end);
         let (ring, accumulators) = split_input(input, layer);
         let slot = layers.get(index + 1).map_or(0, |next| ring_slot(next, usize::from(self.received[index + 1])));
         let row_bytes = layer.output.row_len() * layer.output_element.size();
@@ -106,6 +108,7 @@ impl<'m, 'b, K: Kernels> Pipeline<'m, 'b, K> {
             usize::from(self.emitted[index]),
             ring,
             accumulators,
+            view_mut(scratch),
             &mut output[slot..slot + row_bytes],
         );
     }

@@ -1,48 +1,70 @@
 //! One layer's work on one row: from bytes of the buffer to the kernel for the layer's operation and number types.
 
+#[cfg(feature = "float")]
 use half::f16;
 
 use crate::format::Element;
-use crate::kernels::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows};
+use crate::kernels::{ConvGeometry, IntParams, Integer, Kernels, Rows};
+#[cfg(feature = "float")]
+use crate::kernels::{FloatParams, FloatWeight};
 use crate::layer::{Op, Window};
 use crate::model::{Layer, Weights};
 use crate::pipeline::{view, view_mut};
 
 /// Adds input row `row` to the accumulators of a dense layer.
-pub(crate) fn accumulate_row<K: Kernels>(layer: &Layer<'_>, row: usize, ring: &[u8], accumulators: &mut [u8]) {
-    let first_weight = row * layer.input.row_len();
+pub(crate) fn accumulate_row<K: Kernels>(
+    layer: &Layer<'_>,
+    row: usize,
+    ring: &[u8],
+    accumulators: &mut [u8],
+    scratch: &mut [u32],
+) {
     match (&layer.weights, layer.input_element) {
-        (Weights::F32(p), _) => add_float::<K, f32>(layer, p, first_weight, view(ring), view_mut(accumulators)),
-        (Weights::F16(p), _) => add_float::<K, f16>(layer, p, first_weight, view(ring), view_mut(accumulators)),
-        (Weights::I8(p), Element::U8) => add_int::<K, u8>(layer, p, first_weight, view(ring), view_mut(accumulators)),
-        (Weights::I8(p), _) => add_int::<K, i16>(layer, p, first_weight, view(ring), view_mut(accumulators)),
+        #[cfg(feature = "float")]
+        (Weights::F32(p), _) => add_float::<K, f32>(layer, p, row, view(ring), view_mut(accumulators)),
+        #[cfg(feature = "float")]
+        (Weights::F16(p), _) => add_float::<K, f16>(layer, p, row, view(ring), view_mut(accumulators)),
+        (Weights::I8(p), Element::U8) => {
+            add_int::<K, u8>(layer, p, row, view(ring), view_mut(accumulators), scratch);
+        }
+        (Weights::I8(p), _) => add_int::<K, i16>(layer, p, row, view(ring), view_mut(accumulators), scratch),
     }
 }
 
 fn add_int<K: Kernels, X: Integer>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
-    first_weight: usize,
+    row: usize,
     x: &[X],
     acc: &mut [i32],
+    scratch: &mut [u32],
 ) {
-    if first_weight == 0 {
+    if row == 0 {
         acc.copy_from_slice(params.bias);
     }
-    K::dense_accumulate_int(x, &params.weights[first_weight..], layer.input.len(), acc);
+    let matrix_len = layer.dense_matrix().int_len();
+    for (out_row, acc) in acc.chunks_mut(layer.output.row_len()).enumerate() {
+        let start = (row * usize::from(layer.output.height) + out_row) * matrix_len;
+        K::dense_accumulate_int(x, &params.weights[start..], scratch, acc);
+    }
 }
 
+#[cfg(feature = "float")]
 fn add_float<K: Kernels, W: FloatWeight>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
-    first_weight: usize,
+    row: usize,
     x: &[f32],
     acc: &mut [f32],
 ) {
-    if first_weight == 0 {
+    if row == 0 {
         acc.copy_from_slice(params.bias);
     }
-    K::dense_accumulate_float(x, &params.weights[first_weight..], layer.input.len(), acc);
+    let matrix_len = layer.dense_matrix().float_len();
+    for (out_row, acc) in acc.chunks_mut(layer.output.row_len()).enumerate() {
+        let start = (row * usize::from(layer.output.height) + out_row) * matrix_len;
+        K::dense_accumulate_float(x, &params.weights[start..], acc);
+    }
 }
 
 /// Makes output row `row` of a layer.
@@ -51,23 +73,26 @@ pub(crate) fn make_row<K: Kernels>(
     row: usize,
     ring: &[u8],
     accumulators: &mut [u8],
+    scratch: &mut [u32],
     output: &mut [u8],
 ) {
     let acc = accumulators;
     match (&layer.weights, layer.input_element, layer.output_element) {
+        #[cfg(feature = "float")]
         (Weights::F32(p), ..) => float_row::<K, f32>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
+        #[cfg(feature = "float")]
         (Weights::F16(p), ..) => float_row::<K, f16>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
         (Weights::I8(p), Element::U8, Element::U8) => {
-            int_row::<K, u8, u8>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+            int_row::<K, u8, u8>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), Element::U8, _) => {
-            int_row::<K, u8, i16>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+            int_row::<K, u8, i16>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), _, Element::U8) => {
-            int_row::<K, i16, u8>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+            int_row::<K, i16, u8>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), ..) => {
-            int_row::<K, i16, i16>(layer, p, row, view(ring), view_mut(acc), view_mut(output));
+            int_row::<K, i16, i16>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
         }
     }
 }
@@ -78,22 +103,24 @@ fn int_row<K: Kernels, X: Integer, Y: Integer>(
     row: usize,
     ring: &[X],
     acc: &mut [i32],
+    scratch: &mut [u32],
     y: &mut [Y],
 ) {
     match layer.op {
-        Op::Conv(window) => K::conv_row_int(&geometry(layer, window), row, &rows(layer, ring), params, y),
+        Op::Conv(window) => K::conv_row_int(&geometry(layer, window), row, &rows(layer, ring), params, scratch, y),
         Op::ConvTranspose(window) => {
-            K::conv_transpose_row_int(&geometry(layer, window), row, &rows(layer, ring), params, y);
+            K::conv_transpose_row_int(&geometry(layer, window), row, &rows(layer, ring), params, scratch, y);
         }
         Op::Dense => {
-            let sums = dense_sums(layer, row, params.bias, acc, |first_weight, acc| {
-                K::dense_accumulate_int(ring, &params.weights[first_weight..], layer.input.len(), acc);
+            let sums = dense_sums(layer, row, params.bias, acc, |acc| {
+                K::dense_accumulate_int(ring, &params.weights[row * layer.dense_matrix().int_len()..], scratch, acc);
             });
             finish_row(layer, sums, y, |channel, sum| Y::from_clamped(params.finish(channel, sum)));
         }
     }
 }
 
+#[cfg(feature = "float")]
 fn float_row<K: Kernels, W: FloatWeight>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
@@ -108,8 +135,8 @@ fn float_row<K: Kernels, W: FloatWeight>(
             K::conv_transpose_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y);
         }
         Op::Dense => {
-            let sums = dense_sums(layer, row, params.bias, acc, |first_weight, acc| {
-                K::dense_accumulate_float(ring, &params.weights[first_weight..], layer.input.len(), acc);
+            let sums = dense_sums(layer, row, params.bias, acc, |acc| {
+                K::dense_accumulate_float(ring, &params.weights[row * layer.dense_matrix().float_len()..], acc);
             });
             finish_row(layer, sums, y, |_, sum| params.finish(sum));
         }
@@ -122,7 +149,7 @@ fn dense_sums<'a, A: Copy>(
     row: usize,
     bias: &[A],
     acc: &'a mut [A],
-    accumulate: impl Fn(usize, &mut [A]),
+    accumulate: impl FnOnce(&mut [A]),
 ) -> &'a [A] {
     let len = layer.output.row_len();
     let first = row * len;
@@ -130,7 +157,7 @@ fn dense_sums<'a, A: Copy>(
         return &acc[first..first + len];
     }
     acc.copy_from_slice(&bias[first..first + len]);
-    accumulate(first * layer.input.len(), acc);
+    accumulate(acc);
     acc
 }
 

@@ -8,6 +8,7 @@ use super::{
     ALIGNMENT, CHECKSUM_LEN, ENVELOPE_LEN, Element, Envelope, Header, Kind, LayerHeader, Precision, Sections, crc32,
 };
 use crate::error::LoadError;
+use crate::kernels::packing;
 use crate::layer::Shape;
 use crate::model::Model;
 use crate::sample::RawType;
@@ -55,7 +56,7 @@ pub enum TransferSpec {
 pub struct LayerSpec {
     /// All but the weights.
     pub header: LayerHeader,
-    /// Weights, in the order of [`Op::weights_len`](crate::Op::weights_len).
+    /// Weights, in the order of [`Op::weights_len`](crate::Op::weights_len); [`write`] packs them.
     pub weights: WeightsSpec,
 }
 
@@ -172,24 +173,30 @@ fn blob(spec: &ModelSpec) -> Vec<u8> {
         }
     }
     Sections::emit(&mut blob, &spec.steps);
+    let mut input = match spec.kind {
+        Kind::Encoder => spec.frame,
+        Kind::Decoder => Shape::flat(spec.bits.len() as u16),
+    };
     for layer in &spec.layers {
+        let LayerHeader { op, output, .. } = layer.header;
         match &layer.weights {
             WeightsSpec::F32(weights, bias) => {
-                Sections::emit(&mut blob, weights);
+                Sections::emit(&mut blob, &packing::pack_float(op, input, output, weights));
                 Sections::emit(&mut blob, bias);
             }
             WeightsSpec::F16(weights, bias) => {
-                Sections::emit(&mut blob, weights);
+                Sections::emit(&mut blob, &packing::pack_float(op, input, output, weights));
                 Sections::emit(&mut blob, bias);
             }
             WeightsSpec::I8 { weights, bias, multiplier, post } => {
-                Sections::emit(&mut blob, weights);
+                Sections::emit(&mut blob, &packing::pack_int(op, input, output, weights));
                 Sections::emit(&mut blob, bias);
                 Sections::emit(&mut blob, multiplier);
                 Sections::emit(&mut blob, &post[0]);
                 Sections::emit(&mut blob, &post[1]);
             }
         }
+        input = output;
     }
     blob
 }

@@ -3,14 +3,17 @@
 //! Expected values come from the definitions, over whole maps in `i64` or `f64`: a convolution gathers, a transposed one
 //! scatters as its definition says, so that an error of [`reference`](super::reference) shows as well.
 
-use std::vec::Vec;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use half::f16;
 
-use super::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows};
+use super::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows, packing, scratch_len};
+use crate::format::Element;
 use crate::layer::{Activation, Op, Shape, Window};
 use crate::quant;
 
+#[cfg(test)]
 macro_rules! conformance {
     ($kernels:ty) => {
         #[cfg(test)]
@@ -33,6 +36,7 @@ macro_rules! conformance {
         }
     };
 }
+#[cfg(test)]
 pub(crate) use conformance;
 
 /// Relative to the largest output: sums of up to a thousand terms in `f32`.
@@ -144,7 +148,8 @@ where
     y
 }
 
-pub(crate) fn check_integers<K: Kernels>() {
+/// Panics unless the integer convolutions of `K` give what their definition does, to the bit.
+pub fn check_integers<K: Kernels>() {
     for transposed in [false, true] {
         for (seed, g) in (1..).zip(geometries(transposed)) {
             check_int_types::<K, u8, u8>(&g, transposed, seed, [0, 255], [0, 255]);
@@ -169,7 +174,7 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
     let weights = random.ints(c_out * fan_in, -127, 127);
     let bias = random.ints(c_out, -100_000, 100_000);
     // Outputs that use the range and overrun it a little.
-    let gain = f64::from(clamp[1] - clamp[0]) / (f64::from(x_largest) * 127.0 * (fan_in as f64).sqrt() + 100_000.0);
+    let gain = f64::from(clamp[1] - clamp[0]) / (f64::from(x_largest) * 127.0 * libm::sqrt(fan_in as f64) + 100_000.0);
     let multiplier: Vec<i32> =
         (0..c_out).map(|o| quant::multiplier(gain * (1.0 + o as f64 / 7.0) / 2.0).unwrap_or(1)).collect();
     let activation = [Activation::None, Activation::Tanh, Activation::Sigmoid][seed as usize % 3];
@@ -177,8 +182,11 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
 
     let wide = |values: &[i32]| -> Vec<i64> { values.iter().map(|&v| i64::from(v)).collect() };
     let narrow: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
+    let op = operation(g, transposed);
+    let packed = packing::pack_int(op, g.input, g.output, &narrow);
+    let mut scratch = vec![u32::MAX; scratch_len(op, g.input, g.output, element::<X>()).unwrap().div_ceil(4)];
     let params = IntParams {
-        weights: &narrow,
+        weights: &packed,
         bias: &bias,
         acc_shift: seed as u8 % 2,
         multiplier: &multiplier,
@@ -194,17 +202,18 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
 
     let x: Vec<X> = x.iter().map(|&v| X::from_clamped(v)).collect();
     for (row, expected) in expected.chunks(g.output.row_len()).enumerate() {
-        let mut y = std::vec![Y::from_clamped(1); g.output.row_len()];
+        let mut y = vec![Y::from_clamped(1); g.output.row_len()];
         if transposed {
-            K::conv_transpose_row_int(g, row, &whole(&x, g), &params, &mut y);
+            K::conv_transpose_row_int(g, row, &whole(&x, g), &params, &mut scratch, &mut y);
         } else {
-            K::conv_row_int(g, row, &whole(&x, g), &params, &mut y);
+            K::conv_row_int(g, row, &whole(&x, g), &params, &mut scratch, &mut y);
         }
         assert_eq!(y, expected, "row {row} of {g:?}, transposed: {transposed}");
     }
 }
 
-pub(crate) fn check_reals<K: Kernels>() {
+/// Panics unless the real convolutions of `K` agree with their definition.
+pub fn check_reals<K: Kernels>() {
     for transposed in [false, true] {
         for (seed, g) in (1..).zip(geometries(transposed)) {
             check_real_type::<K, f32>(&g, transposed, seed, |w| w);
@@ -226,14 +235,15 @@ fn check_real_type<K: Kernels, W: FloatWeight>(
         random.reals(c_out * g.window.taps() * usize::from(g.input.channels)).into_iter().map(narrow).collect();
     let bias = random.reals(c_out);
     let activation = [Activation::None, Activation::Relu, Activation::Tanh, Activation::Sigmoid][seed as usize % 4];
-    let params = FloatParams { weights: &weights, bias: &bias, activation };
+    let packed = packing::pack_float(operation(g, transposed), g.input, g.output, &weights);
+    let params = FloatParams { weights: &packed, bias: &bias, activation };
 
     let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
     let exact_weights: Vec<f64> = weights.iter().map(|w| f64::from(w.to_f32())).collect();
     let sums = sums(g, transposed, &wide(&x), &exact_weights, &wide(&bias));
     let scale = sums.iter().fold(1.0, |largest: f64, sum| largest.max(sum.abs()));
     for (row, sums) in sums.chunks(g.output.row_len()).enumerate() {
-        let mut y = std::vec![7.0; g.output.row_len()];
+        let mut y = vec![7.0; g.output.row_len()];
         if transposed {
             K::conv_transpose_row_float(g, row, &whole(&x, g), &params, &mut y);
         } else {
@@ -250,39 +260,52 @@ fn activate(activation: Activation, sum: f64) -> f64 {
     match activation {
         Activation::None => sum,
         Activation::Relu => sum.max(0.0),
-        Activation::Tanh => sum.tanh(),
-        Activation::Sigmoid => 1.0 / (1.0 + (-sum).exp()),
+        Activation::Tanh => libm::tanh(sum),
+        Activation::Sigmoid => 1.0 / (1.0 + libm::exp(-sum)),
     }
 }
 
-pub(crate) fn check_dense<K: Kernels>() {
-    for (seed, &n_in) in (1..).zip(&[1_usize, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 129]) {
-        for n_out in [1_usize, 2, 3, 5, 8, 17] {
+/// Panics unless the dense sums of `K` equal their definition.
+pub fn check_dense<K: Kernels>() {
+    for (seed, &n_in) in (1..).zip(&[1_usize, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 129, 600]) {
+        for n_out in [1_usize, 2, 3, 5, 8, 17, 40] {
             let mut random = Random::new(seed);
-            // Rows of weights are longer than the share of the input that is summed.
-            let stride = n_in + seed as usize % 3;
             let (x, w, acc) = (
                 random.ints(n_in, 0, 255),
-                random.ints(stride * n_out, -127, 127),
+                random.ints(n_in * n_out, -127, 127),
                 random.ints(n_out, -1_000_000, 1_000_000),
             );
             let expected: Vec<i32> =
-                (0..n_out).map(|o| acc[o] + x.iter().zip(&w[o * stride..]).map(|(x, w)| x * w).sum::<i32>()).collect();
+                (0..n_out).map(|o| acc[o] + x.iter().zip(&w[o * n_in..]).map(|(x, w)| x * w).sum::<i32>()).collect();
+            let (input, output) = (Shape::flat(n_in as u16), Shape::flat(n_out as u16));
             let narrow: Vec<i8> = w.iter().map(|&w| w as i8).collect();
+            let packed = packing::pack_int(Op::Dense, input, output, &narrow);
+            let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, output, Element::U8).unwrap().div_ceil(4)];
             let mut sums = acc.clone();
-            K::dense_accumulate_int(&x.iter().map(|&x| x as u8).collect::<Vec<_>>(), &narrow, stride, &mut sums);
-            assert_eq!(sums, expected, "{n_in} to {n_out}, stride {stride}");
+            let bytes: Vec<u8> = x.iter().map(|&x| x as u8).collect();
+            K::dense_accumulate_int(&bytes, &packed, &mut scratch, &mut sums);
+            assert_eq!(sums, expected, "{n_in} to {n_out}");
             let mut sums = acc.clone();
-            K::dense_accumulate_int(&x.iter().map(|&x| x as i16).collect::<Vec<_>>(), &narrow, stride, &mut sums);
-            assert_eq!(sums, expected, "{n_in} to {n_out}, stride {stride}, i16");
+            let wide: Vec<i16> = x.iter().map(|&x| x as i16).collect();
+            K::dense_accumulate_int(&wide, &packed, &mut scratch, &mut sums);
+            assert_eq!(sums, expected, "{n_in} to {n_out}, i16");
 
             let real = |values: &[i32]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
+            let packed = packing::pack_float(Op::Dense, input, output, &real(&w));
             let mut sums = real(&acc);
-            K::dense_accumulate_float(&real(&x), &real(&w), stride, &mut sums);
+            K::dense_accumulate_float(&real(&x), &packed, &mut sums);
             // These integers are exact in `f32`.
-            assert_eq!(sums, real(&expected), "{n_in} to {n_out}, stride {stride}, f32");
+            assert_eq!(sums, real(&expected), "{n_in} to {n_out}, f32");
         }
     }
+}
+
+fn operation(g: &ConvGeometry, transposed: bool) -> Op {
+    if transposed { Op::ConvTranspose(g.window) } else { Op::Conv(g.window) }
+}
+
+fn element<X>() -> Element {
+    if size_of::<X>() == 1 { Element::U8 } else { Element::I16 }
 }
 
 fn whole<'a, X>(x: &'a [X], g: &ConvGeometry) -> Rows<'a, X> {

@@ -11,18 +11,23 @@
 //!
 //! `i8` results are equal to the bit for every implementation and target; `f32` and `f16` results agree to rounding.
 
-#[cfg(test)]
-pub(crate) mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod lower;
+pub(crate) mod packing;
 mod params;
+mod portable;
 mod reference;
+mod tile;
 
+pub use packing::{int_weights_len, scratch_len};
 pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+pub use portable::Portable;
 
 /// Row kernels. `Rows` holds the input rows that are in memory; rows outside the input are padding.
 ///
-/// Shapes: an input row is `[in_width][in_channels]`, an output row `[out_width][out_channels]`, weights
-/// `[out_channels][kernel_height][kernel_width][in_channels]`, for a dense layer `[out][in]`.
-/// All lengths have been checked when the model was loaded.
+/// Shapes: an input row is `[in_width][in_channels]`, an output row `[out_width][out_channels]`; weights lie in the order of
+/// [`packing`]. `scratch` has [`scratch_len`] bytes. All lengths have been checked when the model was loaded.
 pub trait Kernels {
     /// Row `out_row` of a convolution in integers:
     /// `y[q, o] = requantize(b[o] + sum_ijc w[o, i, j, c] x[out_row s - pad + i, q s - pad + j, c])`.
@@ -31,9 +36,10 @@ pub trait Kernels {
         out_row: usize,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
+        _scratch: &mut [u32],
         y: &mut [Y],
     ) {
-        reference::conv_row(geometry, out_row, x, params.weights, &params.arithmetic(), y);
+        reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
     }
 
     /// Row `out_row` of a convolution in real numbers; weights are brought to `f32` before they are multiplied.
@@ -44,7 +50,7 @@ pub trait Kernels {
         params: &FloatParams<'_, W>,
         y: &mut [f32],
     ) {
-        reference::conv_row(geometry, out_row, x, params.weights, &params.arithmetic(), y);
+        reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
     }
 
     /// Row `out_row` of a transposed convolution in integers. Tap `(i, j)` reaches output `(p s - pad + i, q s - pad + j)`
@@ -54,9 +60,10 @@ pub trait Kernels {
         out_row: usize,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
+        _scratch: &mut [u32],
         y: &mut [Y],
     ) {
-        reference::conv_transpose_row(geometry, out_row, x, params.weights, &params.arithmetic(), y);
+        reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
     }
 
     /// Row `out_row` of a transposed convolution in real numbers.
@@ -67,17 +74,17 @@ pub trait Kernels {
         params: &FloatParams<'_, W>,
         y: &mut [f32],
     ) {
-        reference::conv_transpose_row(geometry, out_row, x, params.weights, &params.arithmetic(), y);
+        reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
     }
 
-    /// One input row's share of a dense layer in integers: `acc[o] += sum_i w[o * stride + i] x[i]`.
-    fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[i8], stride: usize, acc: &mut [i32]) {
-        reference::dense_accumulate(x, weights, stride, acc, |acc, x, w| acc + x.to_i32() * i32::from(w));
+    /// One input row's share of one output row of a dense layer in integers: `acc[v] += sum_k w[v, k] x[k]`.
+    fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[u32], _scratch: &mut [u32], acc: &mut [i32]) {
+        reference::dense_accumulate_int(x, weights, acc);
     }
 
-    /// One input row's share of a dense layer in real numbers.
-    fn dense_accumulate_float<W: FloatWeight>(x: &[f32], weights: &[W], stride: usize, acc: &mut [f32]) {
-        reference::dense_accumulate(x, weights, stride, acc, |acc, x, w: W| acc + x * w.to_f32());
+    /// One input row's share of one output row of a dense layer in real numbers.
+    fn dense_accumulate_float<W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]) {
+        reference::dense_accumulate_float(x, weights, acc);
     }
 }
 
@@ -91,4 +98,4 @@ impl Kernels for Reference {}
 conformance::conformance!(Reference);
 
 /// The fastest kernels for this target.
-pub type Best = Reference;
+pub type Best = Portable;

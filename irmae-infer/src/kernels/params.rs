@@ -3,7 +3,8 @@
 use bytemuck::Pod;
 use half::f16;
 
-use crate::layer::{Activation, Shape, Window};
+use super::packing;
+use crate::layer::{Activation, Op, Shape, Window};
 use crate::quant;
 
 /// Shapes and window of a convolution or a transposed one.
@@ -108,6 +109,8 @@ pub(super) trait Arithmetic {
     type Acc: Copy;
     /// Output.
     type Y;
+    /// Weight `n` in the [natural order](crate::Op::weights_len).
+    fn weight(&self, op: Op, geometry: &ConvGeometry, n: usize) -> Self::W;
     /// The accumulator's first value.
     fn bias(&self, index: usize) -> Self::Acc;
     /// `acc + x w`
@@ -119,8 +122,8 @@ pub(super) trait Arithmetic {
 /// Weights of an `i8` layer.
 #[derive(Debug, Clone, Copy)]
 pub struct IntParams<'a> {
-    /// Weights, within +-127.
-    pub weights: &'a [i8],
+    /// Weights, within +-127, in the order of [`packing`](super::packing).
+    pub weights: &'a [u32],
     /// Biases at the accumulator's scale.
     pub bias: &'a [i32],
     /// Left shift of the accumulator, for outputs finer than it; mostly 0.
@@ -158,6 +161,13 @@ impl<'a> IntParams<'a> {
     }
 }
 
+/// The weight at byte `at` of packed ones.
+pub(super) fn unpack(words: &[u32], at: usize) -> i8 {
+    let byte = words[at / 4].to_le_bytes()[at % 4];
+    // The first of a pair is stored with 128 added.
+    (if at.is_multiple_of(2) { byte ^ 0x80 } else { byte }) as i8
+}
+
 pub(super) struct IntArithmetic<'p, 'a, X, Y> {
     params: &'p IntParams<'a>,
     types: core::marker::PhantomData<(X, Y)>,
@@ -169,6 +179,10 @@ impl<X: Integer, Y: Integer> Arithmetic for IntArithmetic<'_, '_, X, Y> {
     type Acc = i32;
     type Y = Y;
 
+    fn weight(&self, op: Op, geometry: &ConvGeometry, n: usize) -> i8 {
+        let at = packing::int_byte(op, geometry.input, geometry.output, n);
+        unpack(self.params.weights, at)
+    }
     #[inline]
     fn bias(&self, index: usize) -> i32 {
         self.params.bias[index]
@@ -186,7 +200,7 @@ impl<X: Integer, Y: Integer> Arithmetic for IntArithmetic<'_, '_, X, Y> {
 /// Weights of an `f32` or `f16` layer.
 #[derive(Debug, Clone, Copy)]
 pub struct FloatParams<'a, W> {
-    /// Weights.
+    /// Weights, in the order of [`packing`](super::packing).
     pub weights: &'a [W],
     /// Biases.
     pub bias: &'a [f32],
@@ -219,6 +233,9 @@ impl<W: FloatWeight> Arithmetic for FloatArithmetic<'_, W> {
     type Acc = f32;
     type Y = f32;
 
+    fn weight(&self, op: Op, geometry: &ConvGeometry, n: usize) -> W {
+        self.0.weights[packing::float_index(op, geometry.input, geometry.output, n)]
+    }
     #[inline]
     fn bias(&self, index: usize) -> f32 {
         self.0.bias[index]

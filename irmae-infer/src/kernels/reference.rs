@@ -1,18 +1,19 @@
 //! The equations as loops. Names follow them: `p, q` are an output pixel, `i, j` a tap, `c` an input channel and `o` an
 //! output channel. Nothing here is done for speed.
 
-use super::params::{Arithmetic, ConvGeometry, Rows};
+use super::packing::Matrix;
+use super::params::{Arithmetic, ConvGeometry, FloatWeight, Integer, Rows, unpack};
+use crate::layer::Op;
 
 /// Output row `p` of a convolution: `y[q, o] = f(b[o] + sum_ijc w[o, i, j, c] x[p s - pad + i, q s - pad + j, c])`.
 pub(super) fn conv_row<A: Arithmetic>(
     geometry: &ConvGeometry,
     p: usize,
     x: &Rows<'_, A::X>,
-    weights: &[A::W],
     arithmetic: &A,
     y: &mut [A::Y],
 ) {
-    gather_row(geometry, p, x, weights, arithmetic, y, |out, tap, stride, padding| {
+    gather_row(Op::Conv(geometry.window), geometry, p, x, arithmetic, y, |out, tap, stride, padding| {
         Some((out * stride + tap) as isize - padding as isize)
     });
 }
@@ -23,11 +24,10 @@ pub(super) fn conv_transpose_row<A: Arithmetic>(
     geometry: &ConvGeometry,
     p: usize,
     x: &Rows<'_, A::X>,
-    weights: &[A::W],
     arithmetic: &A,
     y: &mut [A::Y],
 ) {
-    gather_row(geometry, p, x, weights, arithmetic, y, |out, tap, stride, padding| {
+    gather_row(Op::ConvTranspose(geometry.window), geometry, p, x, arithmetic, y, |out, tap, stride, padding| {
         let reach = (out + padding).checked_sub(tap)?;
         reach.is_multiple_of(stride).then_some((reach / stride) as isize)
     });
@@ -36,10 +36,10 @@ pub(super) fn conv_transpose_row<A: Arithmetic>(
 /// Sums over the taps of each output. `source(out, tap, stride, padding)` is the input coordinate that a tap reads for an
 /// output coordinate, if there is one; it may lie in the padding.
 fn gather_row<A: Arithmetic>(
+    op: Op,
     geometry: &ConvGeometry,
     p: usize,
     x: &Rows<'_, A::X>,
-    weights: &[A::W],
     arithmetic: &A,
     y: &mut [A::Y],
     source: impl Fn(usize, usize, usize, usize) -> Option<isize>,
@@ -55,7 +55,10 @@ fn gather_row<A: Arithmetic>(
                 for j in 0..kernel[1] {
                     let column = source(q, j, stride[1], padding[1]);
                     let Some(pixel) = column.and_then(|t| pixel(row, t, channels)) else { continue };
-                    acc = dot(arithmetic, acc, pixel, tap(weights, geometry, o, i, j));
+                    let first = ((o * kernel[0] + i) * kernel[1] + j) * channels;
+                    for (c, &x) in pixel.iter().enumerate() {
+                        acc = arithmetic.multiply_add(acc, x, arithmetic.weight(op, geometry, first + c));
+                    }
                 }
             }
             y[q * out_channels + o] = arithmetic.finish(o, acc);
@@ -63,16 +66,20 @@ fn gather_row<A: Arithmetic>(
     }
 }
 
-/// `acc[o] += sum_i w[o * stride + i] x[i]`
-pub(super) fn dense_accumulate<X: Copy, W: Copy, A: Copy>(
-    x: &[X],
-    weights: &[W],
-    stride: usize,
-    acc: &mut [A],
-    multiply_add: impl Fn(A, X, W) -> A,
-) {
-    for (acc, weights) in acc.iter_mut().zip(weights.chunks(stride)) {
-        *acc = x.iter().zip(weights).fold(*acc, |acc, (&x, &w)| multiply_add(acc, x, w));
+/// `acc[v] += sum_k w[v, k] x[k]`
+pub(super) fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[u32], acc: &mut [i32]) {
+    let matrix = Matrix { outputs: acc.len(), inputs: x.len() };
+    for (v, acc) in acc.iter_mut().enumerate() {
+        let weight = |k| i32::from(unpack(weights, matrix.int_byte(v, k)));
+        *acc += (0..).zip(x).map(|(k, x)| weight(k) * x.to_i32()).sum::<i32>();
+    }
+}
+
+/// `acc[v] += sum_k w[v, k] x[k]`
+pub(super) fn dense_accumulate_float<W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]) {
+    let matrix = Matrix { outputs: acc.len(), inputs: x.len() };
+    for (v, acc) in acc.iter_mut().enumerate() {
+        *acc = (0..).zip(x).fold(*acc, |acc, (k, x)| acc + x * weights[matrix.float_index(v, k)].to_f32());
     }
 }
 
@@ -80,15 +87,4 @@ pub(super) fn dense_accumulate<X: Copy, W: Copy, A: Copy>(
 fn pixel<X>(row: &[X], column: isize, channels: usize) -> Option<&[X]> {
     let start = usize::try_from(column).ok()? * channels;
     row.get(start..start + channels)
-}
-
-/// Weights `w[o, i, j, ..]`.
-fn tap<'w, W>(weights: &'w [W], geometry: &ConvGeometry, o: usize, i: usize, j: usize) -> &'w [W] {
-    let [kernel_height, kernel_width] = geometry.window.kernel.map(usize::from);
-    let channels = usize::from(geometry.input.channels);
-    &weights[((o * kernel_height + i) * kernel_width + j) * channels..][..channels]
-}
-
-fn dot<A: Arithmetic>(arithmetic: &A, acc: A::Acc, x: &[A::X], w: &[A::W]) -> A::Acc {
-    x.iter().zip(w).fold(acc, |acc, (&x, &w)| arithmetic.multiply_add(acc, x, w))
 }

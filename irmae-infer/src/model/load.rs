@@ -7,7 +7,9 @@ use crate::error::LoadError;
 use crate::format::{
     Element, Envelope, Header, Kind, LayerHeader, MAX_BITS, MAX_CODE, MAX_LAYERS, Precision, Sections,
 };
-use crate::kernels::{FloatParams, IntParams};
+#[cfg(feature = "float")]
+use crate::kernels::{FloatParams, FloatWeight};
+use crate::kernels::{IntParams, int_weights_len, scratch_len};
 use crate::layer::{Op, Shape};
 use crate::sample::{RawType, Transfer};
 
@@ -21,26 +23,32 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let steps = sections.take(header.bits.len())?;
     let layers = load_layers(&envelope, &header, &mut sections)?;
     sections.finish()?;
-    check_buffer_len(&envelope, &layers)?;
+    let scratch = check_buffer_len(&envelope, &layers)?;
     let Header { raw, frame, bits, input_clamp, .. } = header;
-    Ok(Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers })
+    Ok(Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers, scratch })
 }
 
-fn check_buffer_len(envelope: &Envelope, layers: &[Layer<'_>]) -> Result<(), LoadError> {
-    let needed = planned_len(layers).ok_or(LoadError::Length)?;
+/// Where the scratch memory starts.
+fn check_buffer_len(envelope: &Envelope, layers: &[Layer<'_>]) -> Result<usize, LoadError> {
+    let (scratch, needed) = plan_end(layers).ok_or(LoadError::Length)?;
     if needed == envelope.buffer_len {
-        Ok(())
+        Ok(scratch)
     } else {
         Err(LoadError::BufferLen { stated: envelope.buffer_len as u32, needed: needed as u32 })
     }
 }
 
-/// Bytes of the buffer for `layers`: their parts, then one row of the last one's output.
-fn planned_len(layers: &[Layer<'_>]) -> Option<usize> {
+/// What follows the layers' parts of the buffer: one row of the last one's output, then scratch memory for whichever
+/// layer is at work. Start of the latter, and bytes of the whole.
+fn plan_end(layers: &[Layer<'_>]) -> Option<(usize, usize)> {
     let last = layers.last()?;
     let output_row = last.output.row_len().checked_mul(last.output_element.size())?;
-    let len = last.region.end.checked_add(output_row)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-    (len <= i32::MAX as usize).then_some(len)
+    let scratch = last.region.end.checked_add(output_row)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
+    let scratch_len = layers.iter().try_fold(0, |most, layer| {
+        Some(scratch_len(layer.op, layer.input, layer.output, layer.input_element)?.max(most))
+    })?;
+    let len = scratch.checked_add(scratch_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
+    (len <= i32::MAX as usize).then_some((scratch, len))
 }
 
 fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
@@ -82,8 +90,12 @@ fn load_layers<'a>(
         let mismatch = LoadError::Layer { index };
         check_layer(envelope.precision, input, layer).ok_or(mismatch)?;
         let weights = load_weights(envelope.precision, input, layer, sections)?;
-        if let Weights::I8(params) = &weights {
-            check_accumulator(layer.op, input, clamp, params).ok_or(LoadError::Overflow { index })?;
+        match &weights {
+            Weights::I8(params) => {
+                check_accumulator(layer.op, input, clamp, params).ok_or(LoadError::Overflow { index })?;
+            }
+            #[cfg(feature = "float")]
+            Weights::F32(_) | Weights::F16(_) => {}
         }
         let region = Region::plan(start, layer.op, input, layer.output, element).ok_or(LoadError::Length)?;
         let loaded = Layer {
@@ -142,26 +154,20 @@ fn load_weights<'a>(
     layer: &LayerHeader,
     sections: &mut Sections<'a>,
 ) -> Result<Weights<'a>, LoadError> {
-    let bias_len = layer.op.bias_len(layer.output);
-    let weights_len = layer.op.fan_in(input).checked_mul(bias_len).ok_or(LoadError::Length)?;
-    let channels = usize::from(layer.output.channels);
-    let activation = layer.activation;
+    let LayerHeader { op, output, activation, .. } = *layer;
     Ok(match precision {
-        Precision::F32 => Weights::F32(FloatParams {
-            weights: sections.take(weights_len)?,
-            bias: sections.take(bias_len)?,
-            activation,
-        }),
-        Precision::F16 => Weights::F16(FloatParams {
-            weights: sections.take(weights_len)?,
-            bias: sections.take(bias_len)?,
-            activation,
-        }),
+        #[cfg(feature = "float")]
+        Precision::F32 => Weights::F32(load_float(input, layer, sections)?),
+        #[cfg(feature = "float")]
+        Precision::F16 => Weights::F16(load_float(input, layer, sections)?),
+        #[cfg(not(feature = "float"))]
+        Precision::F32 | Precision::F16 => return Err(LoadError::Precision),
         Precision::I8 => {
+            let channels = usize::from(output.channels);
             let post_len = if activation.is_curved() { channels } else { 0 };
             Weights::I8(IntParams {
-                weights: sections.take(weights_len)?,
-                bias: sections.take(bias_len)?,
+                weights: sections.take(int_weights_len(op, input, output).ok_or(LoadError::Length)?)?,
+                bias: sections.take(op.bias_len(output))?,
                 acc_shift: layer.acc_shift,
                 multiplier: sections.take(channels)?,
                 post: [sections.take(post_len)?, sections.take(post_len)?],
@@ -169,6 +175,21 @@ fn load_weights<'a>(
                 clamp: layer.clamp,
             })
         }
+    })
+}
+
+#[cfg(feature = "float")]
+fn load_float<'a, W: FloatWeight>(
+    input: Shape,
+    layer: &LayerHeader,
+    sections: &mut Sections<'a>,
+) -> Result<FloatParams<'a, W>, LoadError> {
+    let bias_len = layer.op.bias_len(layer.output);
+    let weights_len = layer.op.fan_in(input).checked_mul(bias_len).ok_or(LoadError::Length)?;
+    Ok(FloatParams {
+        weights: sections.take(weights_len)?,
+        bias: sections.take(bias_len)?,
+        activation: layer.activation,
     })
 }
 

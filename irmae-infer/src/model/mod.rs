@@ -2,12 +2,16 @@
 
 mod load;
 
+#[cfg(feature = "float")]
 use half::f16;
 use heapless::Vec;
 
 use crate::error::LoadError;
 use crate::format::{Element, Envelope, Kind, MAX_LAYERS, Precision};
-use crate::kernels::{FloatParams, IntParams};
+#[cfg(feature = "float")]
+use crate::kernels::FloatParams;
+use crate::kernels::IntParams;
+use crate::kernels::packing::{self, Matrix};
 use crate::layer::{Activation, Op, Shape};
 use crate::sample::{RawType, Transfer};
 
@@ -15,8 +19,10 @@ use crate::sample::{RawType, Transfer};
 #[derive(Debug, Clone, Copy)]
 pub enum Weights<'a> {
     /// `f32`
+    #[cfg(feature = "float")]
     F32(FloatParams<'a, f32>),
     /// `f16`
+    #[cfg(feature = "float")]
     F16(FloatParams<'a, f16>),
     /// `i8`
     I8(IntParams<'a>),
@@ -46,6 +52,11 @@ impl Layer<'_> {
     /// Whether this is a dense layer on many rows, which sums up all its outputs as the rows arrive.
     pub(crate) fn sums_rows(&self) -> bool {
         self.op == Op::Dense && self.input.height > 1
+    }
+
+    /// The weights that join one input row and one output row of a dense layer.
+    pub(crate) fn dense_matrix(&self) -> Matrix {
+        packing::dense_matrix(self.input, self.output)
     }
 }
 
@@ -90,6 +101,7 @@ pub struct Model<'a> {
     transfer: Transfer<'a>,
     input_clamp: [i32; 2],
     layers: Vec<Layer<'a>, MAX_LAYERS>,
+    scratch: usize,
 }
 
 impl<'a> Model<'a> {
@@ -170,6 +182,11 @@ impl<'a> Model<'a> {
     /// How raw samples and the network's numbers belong together.
     pub fn transfer(&self) -> Transfer<'a> {
         self.transfer
+    }
+
+    /// Where the buffer's scratch memory starts.
+    pub(crate) fn scratch(&self) -> usize {
+        self.scratch
     }
 
     pub(crate) fn input_clamp(&self) -> [i32; 2] {
