@@ -176,7 +176,7 @@ impl Op {
     }
 
     /// Input rows that must be in memory at the same time.
-    pub(crate) fn ring_rows(self, input: Shape) -> usize {
+    pub fn ring_rows(self, input: Shape) -> usize {
         let rows = match self {
             Op::Dense => 1,
             Op::Conv(window) => usize::from(window.kernel[0]),
