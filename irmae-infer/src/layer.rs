@@ -175,14 +175,35 @@ impl Op {
         }
     }
 
-    /// Input rows that must be in memory at the same time.
-    pub fn ring_rows(self, input: Shape) -> usize {
+    /// Output rows that are made at a time: several where a row has one pixel, so that kernels have pixels to share weights.
+    pub fn block_rows(self, output: Shape) -> usize {
         let rows = match self {
-            Op::Dense => 1,
-            Op::Conv(window) => usize::from(window.kernel[0]),
-            Op::ConvTranspose(window) => usize::from(window.kernel[0]).div_ceil(usize::from(window.stride[0])),
+            Op::Conv(_) if output.width == 1 => BLOCK_PIXELS,
+            // Each output phase has its own weights.
+            Op::ConvTranspose(window) if output.width == 1 => BLOCK_PIXELS * usize::from(window.stride[0]),
+            _ => 1,
         };
-        rows.min(usize::from(input.height))
+        rows.min(usize::from(output.height))
+    }
+
+    /// Input rows that must be in memory at the same time, if `arriving` rows come at a time.
+    ///
+    /// Rows come until the next block of output rows can be made, so up to `arriving - 1` more than that block needs. A multiple
+    /// of `arriving`, so that rows that come together lie together in a ring.
+    pub fn ring_rows(self, input: Shape, output: Shape, arriving: usize) -> usize {
+        let block = self.block_rows(output);
+        let needed = match self {
+            Op::Dense => 1,
+            Op::Conv(window) => (block - 1) * usize::from(window.stride[0]) + usize::from(window.kernel[0]),
+            Op::ConvTranspose(window) => {
+                let [kernel, stride, padding] =
+                    [window.kernel, window.stride, window.padding].map(|of| usize::from(of[0]));
+                // Blocks of several rows start at a multiple of the stride.
+                let reach = if block > 1 { block - 1 + padding % stride } else { 0 };
+                kernel.div_ceil(stride) + reach / stride
+            }
+        };
+        (needed + arriving - 1).next_multiple_of(arriving).min(usize::from(input.height))
     }
 
     /// Input rows that must have arrived before output row `out_row` can be computed.
@@ -197,6 +218,9 @@ impl Op {
         needed.clamp(1, height)
     }
 }
+
+/// Pixels that a block of rows of one pixel has, for each output phase.
+const BLOCK_PIXELS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -225,7 +249,21 @@ mod tests {
         assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 0), 1);
         assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 1), 2);
         assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 27), 14);
-        assert_eq!(Op::ConvTranspose(K4S2P1).ring_rows(input), 2);
+        assert_eq!(Op::ConvTranspose(K4S2P1).ring_rows(input, Shape::new(28, 28, 16), 1), 2);
+    }
+
+    #[test]
+    fn rows_of_one_pixel_are_made_in_blocks() {
+        let window = Window { kernel: [4, 1], stride: [2, 1], padding: [1, 0] };
+        let (long, short) = (Shape::new(64, 1, 3), Shape::new(32, 1, 8));
+        assert_eq!(Op::Conv(window).block_rows(short), 4);
+        assert_eq!(Op::Conv(window).ring_rows(long, short, 1), 10);
+        // Blocks of 4 rows come in: up to 3 more than needed, in a ring that holds whole blocks.
+        assert_eq!(Op::Conv(window).ring_rows(long, short, 4), 16);
+        assert_eq!(Op::ConvTranspose(window).block_rows(long), 8);
+        // Output rows 8 n to 8 n + 7 read input rows 4 n - 1 to 4 n + 4.
+        assert_eq!(Op::ConvTranspose(window).ring_rows(short, long, 1), 6);
+        assert_eq!(Op::Conv(window).ring_rows(Shape::new(6, 1, 3), Shape::new(3, 1, 8), 1), 6);
     }
 
     #[test]

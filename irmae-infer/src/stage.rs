@@ -1,4 +1,6 @@
-//! One layer's work on one row: from bytes of the buffer to the kernel for the layer's operation and number types.
+//! One layer's work on a block of rows: from bytes of the buffer to the kernel for the layer's operation and number types.
+
+use core::ops::Range;
 
 #[cfg(feature = "float")]
 use half::f16;
@@ -67,10 +69,10 @@ fn add_float<K: Kernels, W: FloatWeight>(
     }
 }
 
-/// Makes output row `row` of a layer.
-pub(crate) fn make_row<K: Kernels>(
+/// Makes output rows `rows` of a layer.
+pub(crate) fn make_rows<K: Kernels>(
     layer: &Layer<'_>,
-    row: usize,
+    rows: Range<usize>,
     ring: &[u8],
     accumulators: &mut [u8],
     scratch: &mut [u32],
@@ -79,39 +81,42 @@ pub(crate) fn make_row<K: Kernels>(
     let acc = accumulators;
     match (&layer.weights, layer.input_element, layer.output_element) {
         #[cfg(feature = "float")]
-        (Weights::F32(p), ..) => float_row::<K, f32>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::F32(p), ..) => float_rows::<K, f32>(layer, p, rows, view(ring), view_mut(acc), view_mut(output)),
         #[cfg(feature = "float")]
-        (Weights::F16(p), ..) => float_row::<K, f16>(layer, p, row, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::F16(p), ..) => float_rows::<K, f16>(layer, p, rows, view(ring), view_mut(acc), view_mut(output)),
         (Weights::I8(p), Element::U8, Element::U8) => {
-            int_row::<K, u8, u8>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, u8>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), Element::U8, _) => {
-            int_row::<K, u8, i16>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, i16>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), _, Element::U8) => {
-            int_row::<K, i16, u8>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, u8>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), ..) => {
-            int_row::<K, i16, i16>(layer, p, row, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, i16>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
     }
 }
 
-fn int_row<K: Kernels, X: Integer, Y: Integer>(
+fn int_rows<K: Kernels, X: Integer, Y: Integer>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
-    row: usize,
+    out_rows: Range<usize>,
     ring: &[X],
     acc: &mut [i32],
     scratch: &mut [u32],
     y: &mut [Y],
 ) {
     match layer.op {
-        Op::Conv(window) => K::conv_row_int(&geometry(layer, window), row, &rows(layer, ring), params, scratch, y),
+        Op::Conv(window) => {
+            K::conv_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y)
+        }
         Op::ConvTranspose(window) => {
-            K::conv_transpose_row_int(&geometry(layer, window), row, &rows(layer, ring), params, scratch, y);
+            K::conv_transpose_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
         }
         Op::Dense => {
+            let row = out_rows.start;
             let sums = dense_sums(layer, row, params.bias, acc, |acc| {
                 K::dense_accumulate_int(ring, &params.weights[row * layer.dense_matrix().int_len()..], scratch, acc);
             });
@@ -121,24 +126,25 @@ fn int_row<K: Kernels, X: Integer, Y: Integer>(
 }
 
 #[cfg(feature = "float")]
-fn float_row<K: Kernels, W: FloatWeight>(
+fn float_rows<K: Kernels, W: FloatWeight>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
-    row: usize,
+    out_rows: Range<usize>,
     ring: &[f32],
     acc: &mut [f32],
     y: &mut [f32],
 ) {
-    match layer.op {
-        Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y),
-        Op::ConvTranspose(window) => {
-            K::conv_transpose_row_float(&geometry(layer, window), row, &rows(layer, ring), params, y);
-        }
-        Op::Dense => {
-            let sums = dense_sums(layer, row, params.bias, acc, |acc| {
-                K::dense_accumulate_float(ring, &params.weights[row * layer.dense_matrix().float_len()..], acc);
-            });
-            finish_row(layer, sums, y, |_, sum| params.finish(sum));
+    let x = rows(layer, ring);
+    for (row, y) in out_rows.zip(y.chunks_exact_mut(layer.output.row_len())) {
+        match layer.op {
+            Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, &x, params, y),
+            Op::ConvTranspose(window) => K::conv_transpose_row_float(&geometry(layer, window), row, &x, params, y),
+            Op::Dense => {
+                let sums = dense_sums(layer, row, params.bias, acc, |acc| {
+                    K::dense_accumulate_float(ring, &params.weights[row * layer.dense_matrix().float_len()..], acc);
+                });
+                finish_row(layer, sums, y, |_, sum| params.finish(sum));
+            }
         }
     }
 }
@@ -178,7 +184,7 @@ fn geometry(layer: &Layer<'_>, window: Window) -> ConvGeometry {
 fn rows<'a, X>(layer: &Layer<'_>, ring: &'a [X]) -> Rows<'a, X> {
     Rows {
         ring,
-        ring_rows: layer.op.ring_rows(layer.input),
+        ring_rows: layer.region.ring_rows,
         row_len: layer.input.row_len(),
         height: usize::from(layer.input.height),
     }

@@ -80,7 +80,7 @@ fn geometries(transposed: bool) -> Vec<ConvGeometry> {
         ([4, 1], [2, 1], [1, 0]),
         ([7, 1], [4, 1], [3, 0]),
     ];
-    let sizes = [(1, 1), (2, 5), (7, 3), (8, 8)];
+    let sizes = [(1, 1), (2, 5), (7, 3), (8, 8), (13, 1)];
     let channels = [(1, 1), (1, 16), (2, 3), (3, 5), (5, 2), (16, 17), (17, 1), (64, 2)];
     let mut geometries = Vec::new();
     for (kernel, stride, padding) in windows {
@@ -184,7 +184,7 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
     let narrow: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
     let op = operation(g, transposed);
     let packed = packing::pack_int(op, g.input, g.output, &narrow);
-    let mut scratch = vec![u32::MAX; scratch_len(op, g.input, g.output, element::<X>()).unwrap().div_ceil(4)];
+    let mut scratch = vec![u32::MAX; scratch_len(op, g.input, element::<X>()).unwrap().div_ceil(4)];
     let params = IntParams {
         weights: &packed,
         bias: &bias,
@@ -201,14 +201,17 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
         .collect();
 
     let x: Vec<X> = x.iter().map(|&v| X::from_clamped(v)).collect();
-    for (row, expected) in expected.chunks(g.output.row_len()).enumerate() {
-        let mut y = vec![Y::from_clamped(1); g.output.row_len()];
+    let height = usize::from(g.output.height);
+    let block_rows = op.block_rows(g.output);
+    for (block, expected) in expected.chunks(block_rows * g.output.row_len()).enumerate() {
+        let rows = block * block_rows..((block + 1) * block_rows).min(height);
+        let mut y = vec![Y::from_clamped(1); expected.len()];
         if transposed {
-            K::conv_transpose_row_int(g, row, &whole(&x, g), &params, &mut scratch, &mut y);
+            K::conv_transpose_rows_int(g, rows.clone(), &whole(&x, g), &params, &mut scratch, &mut y);
         } else {
-            K::conv_row_int(g, row, &whole(&x, g), &params, &mut scratch, &mut y);
+            K::conv_rows_int(g, rows.clone(), &whole(&x, g), &params, &mut scratch, &mut y);
         }
-        assert_eq!(y, expected, "row {row} of {g:?}, transposed: {transposed}");
+        assert_eq!(y, expected, "rows {rows:?} of {g:?}, transposed: {transposed}");
     }
 }
 
@@ -280,7 +283,7 @@ pub fn check_dense<K: Kernels>() {
             let (input, output) = (Shape::flat(n_in as u16), Shape::flat(n_out as u16));
             let narrow: Vec<i8> = w.iter().map(|&w| w as i8).collect();
             let packed = packing::pack_int(Op::Dense, input, output, &narrow);
-            let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, output, Element::U8).unwrap().div_ceil(4)];
+            let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, Element::U8).unwrap().div_ceil(4)];
             let mut sums = acc.clone();
             let bytes: Vec<u8> = x.iter().map(|&x| x as u8).collect();
             K::dense_accumulate_int(&bytes, &packed, &mut scratch, &mut sums);

@@ -4,6 +4,8 @@
 //! a [matrix](super::packing) go over it pair by pair. Values are copied once for all output channels, and the inner loop,
 //! a [`Tile`], walks through memory in one direction whatever kernel, stride, padding and channels are.
 
+use core::ops::Range;
+
 use super::packing::{self, Matrix};
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
 use super::tile::Tile;
@@ -11,26 +13,26 @@ use super::tile::Tile;
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
 macro_rules! lowered {
     ($tile:ty) => {
-        fn conv_row_int<X: Integer, Y: Integer>(
+        fn conv_rows_int<X: Integer, Y: Integer>(
             geometry: &ConvGeometry,
-            out_row: usize,
+            out_rows: Range<usize>,
             x: &Rows<'_, X>,
             params: &IntParams<'_>,
             scratch: &mut [u32],
             y: &mut [Y],
         ) {
-            lower::conv_row::<$tile, X, Y>(geometry, out_row, x, params, scratch, y);
+            lower::conv_rows::<$tile, X, Y>(geometry, out_rows, x, params, scratch, y);
         }
 
-        fn conv_transpose_row_int<X: Integer, Y: Integer>(
+        fn conv_transpose_rows_int<X: Integer, Y: Integer>(
             geometry: &ConvGeometry,
-            out_row: usize,
+            out_rows: Range<usize>,
             x: &Rows<'_, X>,
             params: &IntParams<'_>,
             scratch: &mut [u32],
             y: &mut [Y],
         ) {
-            lower::conv_transpose_row::<$tile, X, Y>(geometry, out_row, x, params, scratch, y);
+            lower::conv_transpose_rows::<$tile, X, Y>(geometry, out_rows, x, params, scratch, y);
         }
 
         fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[u32], scratch: &mut [u32], acc: &mut [i32]) {
@@ -40,13 +42,13 @@ macro_rules! lowered {
 }
 pub(super) use lowered;
 
-/// Pairs of outputs that are summed at a time where rows have one pixel.
+/// Pairs of outputs that are summed at a time for a single pixel.
 const PIXEL_PAIRS: usize = 8;
 
-/// See [`Kernels::conv_row_int`](super::Kernels::conv_row_int).
-pub(super) fn conv_row<T: Tile, X: Integer, Y: Integer>(
+/// See [`Kernels::conv_rows_int`](super::Kernels::conv_rows_int).
+pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
     geometry: &ConvGeometry,
-    out_row: usize,
+    out_rows: Range<usize>,
     x: &Rows<'_, X>,
     params: &IntParams<'_>,
     scratch: &mut [u32],
@@ -55,24 +57,58 @@ pub(super) fn conv_row<T: Tile, X: Integer, Y: Integer>(
     let ConvGeometry { input, output, window } = *geometry;
     let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
     let channels = usize::from(output.channels);
-    let patches = Patches {
-        first_row: (out_row * stride[0]) as isize - padding[0] as isize,
-        rows: kernel[0],
-        first_column: -(padding[1] as isize),
-        columns: kernel[1],
-        step: stride[1],
-        count: usize::from(output.width),
-        channels: usize::from(input.channels),
-    };
     let weights = Weights::new(params.weights, packing::conv_matrix(window, input, output));
-    Product { patches, weights, out_step: channels, out_base: 0, out_channels: channels }
-        .run::<T, X, Y>(x, params, scratch, y);
+    let patches = Patches {
+        first: [(out_rows.start * stride[0]) as isize - padding[0] as isize, -(padding[1] as isize)],
+        size: kernel,
+        step: [0, stride[1]],
+        count: output.width.into(),
+        channels: input.channels.into(),
+    };
+    if output.width == 1 {
+        // The pixels of a column are the rows.
+        let patches = Patches { step: [stride[0], 0], count: out_rows.len(), ..patches };
+        return Product { patches, weights, out_step: channels, out_base: 0, out_channels: channels }
+            .run::<T, X, Y>(x, params, scratch, y);
+    }
+    for (row, y) in y.chunks_exact_mut(output.row_len()).enumerate() {
+        let first = [patches.first[0] + (row * stride[0]) as isize, patches.first[1]];
+        let patches = Patches { first, ..patches };
+        Product { patches, weights, out_step: channels, out_base: 0, out_channels: channels }
+            .run::<T, X, Y>(x, params, scratch, y);
+    }
 }
 
-/// See [`Kernels::conv_transpose_row_int`](super::Kernels::conv_transpose_row_int).
-pub(super) fn conv_transpose_row<T: Tile, X: Integer, Y: Integer>(
+/// See [`Kernels::conv_transpose_rows_int`](super::Kernels::conv_transpose_rows_int).
+pub(super) fn conv_transpose_rows<T: Tile, X: Integer, Y: Integer>(
+    geometry: &ConvGeometry,
+    out_rows: Range<usize>,
+    x: &Rows<'_, X>,
+    params: &IntParams<'_>,
+    scratch: &mut [u32],
+    y: &mut [Y],
+) {
+    let ConvGeometry { output, window, .. } = *geometry;
+    let row_stride = usize::from(window.stride[0]);
+    if output.width == 1 && window.stride[1] == 1 {
+        // The pixels of a column are the rows, those of one phase a stride apart.
+        for (row, start) in out_rows.clone().take(row_stride).enumerate() {
+            let y = &mut y[row * output.row_len()..];
+            let count = (out_rows.end - start).div_ceil(row_stride);
+            transpose_row::<T, X, Y>(geometry, start, count, x, params, scratch, y);
+        }
+        return;
+    }
+    for (out_row, y) in out_rows.zip(y.chunks_exact_mut(output.row_len())) {
+        transpose_row::<T, X, Y>(geometry, out_row, 1, x, params, scratch, y);
+    }
+}
+
+/// Output row `out_row` of a transposed convolution, or, of a column, `count` pixels a stride apart from there on.
+fn transpose_row<T: Tile, X: Integer, Y: Integer>(
     geometry: &ConvGeometry,
     out_row: usize,
+    count: usize,
     x: &Rows<'_, X>,
     params: &IntParams<'_>,
     scratch: &mut [u32],
@@ -92,20 +128,19 @@ pub(super) fn conv_transpose_row<T: Tile, X: Integer, Y: Integer>(
         let first = padding[1].saturating_sub(phases.first + phases.count - 1).div_ceil(stride[1]);
         let last = (last_column - phases.first) / stride[1];
         let patches = Patches {
-            first_row: (row + 1) as isize - row_taps as isize,
-            rows: row_taps,
-            first_column: (first + 1) as isize - phases.taps as isize,
-            columns: phases.taps,
-            step: 1,
+            first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
+            size: [row_taps, phases.taps],
+            step: [0, 1],
             count: (last + 1).saturating_sub(first),
-            channels: usize::from(input.channels),
+            channels: input.channels.into(),
         };
+        let is_column = output.width == 1 && stride[1] == 1;
         let start = packing::transpose_start(window, input, output, (phase, group), Matrix::int_len);
         let matrix = packing::transpose_matrix(window, input, output, phase, group);
         Product {
-            patches,
+            patches: if is_column { Patches { step: [1, 0], count, ..patches } } else { patches },
             weights: Weights::new(&params.weights[start..], matrix),
-            out_step: stride[1] * channels,
+            out_step: if is_column { stride[0] } else { stride[1] } * channels,
             out_base: ((first * stride[1] + phases.first) as isize - padding[1] as isize) * channels as isize,
             out_channels: channels,
         }
@@ -164,15 +199,13 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `rows` by `columns` input pixels from
-/// `(first_row, first_column + n * step)`; what lies outside the input is 0.
+/// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `size` rows and columns of input pixels from
+/// `first + n * step` on; what lies outside the input is 0.
 #[derive(Clone, Copy)]
 struct Patches {
-    first_row: isize,
-    rows: usize,
-    first_column: isize,
-    columns: usize,
-    step: usize,
+    first: [isize; 2],
+    size: [usize; 2],
+    step: [usize; 2],
     count: usize,
     channels: usize,
 }
@@ -180,18 +213,30 @@ struct Patches {
 impl Patches {
     /// Values of a patch that lie together in an input row.
     fn run_len(&self) -> usize {
-        self.columns * self.channels
+        self.size[1] * self.channels
     }
 
-    /// Without rows outside the input, where whole fours of values can be left out; and how many fours come before.
+    /// Without the rows that lie outside the input, and how many fours of values come before. Only where all pixels have the
+    /// same rows, of whole fours.
     fn narrow(self, height: usize) -> (Self, usize) {
-        if !self.run_len().is_multiple_of(4) {
+        if self.step[0] > 0 || !self.run_len().is_multiple_of(4) {
             return (self, 0);
         }
-        let above = self.first_row.min(0).unsigned_abs().min(self.rows);
-        let below = usize::try_from(self.first_row + self.rows as isize - height as isize).unwrap_or(0);
-        let rows = self.rows.saturating_sub(above + below);
-        (Self { first_row: self.first_row + above as isize, rows, ..self }, above * self.run_len() / 4)
+        let above = self.first[0].min(0).unsigned_abs().min(self.size[0]);
+        let below = usize::try_from(self.first[0] + self.size[0] as isize - height as isize).unwrap_or(0);
+        let rows = self.size[0].saturating_sub(above + below);
+        let narrowed =
+            Self { first: [self.first[0] + above as isize, self.first[1]], size: [rows, self.size[1]], ..self };
+        (narrowed, above * self.run_len() / 4)
+    }
+
+    /// Whether the patches of `count` pixels from pixel `first` on lie within the input.
+    fn are_inside(&self, first: usize, count: usize, input: [usize; 2]) -> bool {
+        (0..2).all(|axis| {
+            let start = self.first[axis] + (first * self.step[axis]) as isize;
+            let end = start + ((count - 1) * self.step[axis] + self.size[axis]) as isize;
+            start >= 0 && end <= input[axis] as isize
+        })
     }
 
     /// Copies the patches of `count` pixels from pixel `first` on into a panel for `pixels`. Gives the sums of their values.
@@ -204,28 +249,24 @@ impl Patches {
         panel: &mut [u32],
     ) -> T::Lanes {
         let mut sums = T::ZERO;
-        let width = (x.row_len / self.channels) as isize;
-        let start = self.first_column + (first * self.step) as isize;
-        let end = start + ((count - 1) * self.step + self.columns) as isize;
-        let inside = start >= 0 && end <= width && self.first_row >= 0;
-        if !inside || !(self.rows * self.run_len()).is_multiple_of(4) || self.first_row as usize + self.rows > x.height
-        {
+        let width = x.row_len / self.channels;
+        let len = self.size[0] * self.run_len();
+        if !len.is_multiple_of(4) || !self.are_inside(first, count, [x.height, width]) {
             for pixel in 0..count {
-                T::clear::<X>(panel, pixels, pixel, (self.rows * self.run_len()).div_ceil(4));
+                T::clear::<X>(panel, pixels, pixel, len.div_ceil(4));
             }
         }
-        for i in 0..self.rows {
-            let Some(row) = x.row(self.first_row + i as isize) else { continue };
-            for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
-                let column = start + (pixel * self.step) as isize;
-                let before = column.min(0).unsigned_abs().min(self.columns);
-                let behind = usize::try_from(column + self.columns as isize - width).unwrap_or(0).min(self.columns);
-                let len = (self.columns - before).saturating_sub(behind) * self.channels;
-                let from = (column + before as isize) as usize * self.channels;
+        for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
+            let [row, column] = [0, 1].map(|axis| self.first[axis] + ((first + pixel) * self.step[axis]) as isize);
+            // Of the columns, those within the input.
+            let before = column.min(0).unsigned_abs().min(self.size[1]);
+            let behind = usize::try_from(column + self.size[1] as isize - width as isize).unwrap_or(0);
+            let run_len = self.size[1].saturating_sub(before + behind) * self.channels;
+            let start = (column + before as isize) as usize * self.channels;
+            for i in 0..self.size[0] {
+                let run = x.row(row + i as isize).and_then(|row| row.get(start..start + run_len)).unwrap_or_default();
                 let k = i * self.run_len() + before * self.channels;
-                // Nothing of a patch that lies beside the input altogether.
-                let values = row.get(from..from + len).unwrap_or_default();
-                *sum = sum.wrapping_add(T::place(panel, pixels, pixel, k, values));
+                *sum = sum.wrapping_add(T::place(panel, pixels, pixel, k, run));
             }
         }
         sums
@@ -251,8 +292,8 @@ impl Product<'_> {
         y: &mut [Y],
     ) {
         let (patches, skip) = self.patches.narrow(x.height);
-        if patches.rows != self.patches.rows {
-            self.weights = self.weights.narrow(skip, patches.rows * patches.run_len() / 4);
+        if patches.size[0] != self.patches.size[0] {
+            self.weights = self.weights.narrow(skip, patches.size[0] * patches.run_len() / 4);
             self.patches = patches;
         }
         let count = self.patches.count;

@@ -11,6 +11,8 @@
 //!
 //! `i8` results are equal to the bit for every implementation and target; `f32` and `f16` results agree to rounding.
 
+use core::ops::Range;
+
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod lower;
@@ -29,17 +31,19 @@ pub use portable::Portable;
 /// Shapes: an input row is `[in_width][in_channels]`, an output row `[out_width][out_channels]`; weights lie in the order of
 /// [`packing`]. `scratch` has [`scratch_len`] bytes. All lengths have been checked when the model was loaded.
 pub trait Kernels {
-    /// Row `out_row` of a convolution in integers:
-    /// `y[q, o] = requantize(b[o] + sum_ijc w[o, i, j, c] x[out_row s - pad + i, q s - pad + j, c])`.
-    fn conv_row_int<X: Integer, Y: Integer>(
+    /// Rows `out_rows` of a convolution in integers:
+    /// `y[p, q, o] = requantize(b[o] + sum_ijc w[o, i, j, c] x[p s - pad + i, q s - pad + j, c])`.
+    fn conv_rows_int<X: Integer, Y: Integer>(
         geometry: &ConvGeometry,
-        out_row: usize,
+        out_rows: Range<usize>,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
         _scratch: &mut [u32],
         y: &mut [Y],
     ) {
-        reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
+        for (out_row, y) in out_rows.zip(y.chunks_exact_mut(geometry.output.row_len())) {
+            reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
+        }
     }
 
     /// Row `out_row` of a convolution in real numbers; weights are brought to `f32` before they are multiplied.
@@ -53,17 +57,19 @@ pub trait Kernels {
         reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
     }
 
-    /// Row `out_row` of a transposed convolution in integers. Tap `(i, j)` reaches output `(p s - pad + i, q s - pad + j)`
+    /// Rows `out_rows` of a transposed convolution in integers. Tap `(i, j)` reaches output `(p s - pad + i, q s - pad + j)`
     /// from input `(p, q)`; only the taps that do are visited.
-    fn conv_transpose_row_int<X: Integer, Y: Integer>(
+    fn conv_transpose_rows_int<X: Integer, Y: Integer>(
         geometry: &ConvGeometry,
-        out_row: usize,
+        out_rows: Range<usize>,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
         _scratch: &mut [u32],
         y: &mut [Y],
     ) {
-        reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
+        for (out_row, y) in out_rows.zip(y.chunks_exact_mut(geometry.output.row_len())) {
+            reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
+        }
     }
 
     /// Row `out_row` of a transposed convolution in real numbers.

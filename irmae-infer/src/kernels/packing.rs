@@ -143,8 +143,8 @@ pub fn int_weights_len(op: Op, input: Shape, output: Shape) -> Option<usize> {
 /// Bytes of scratch memory that a layer's kernels take, beside its ring; `None` where they do not fit.
 ///
 /// Integer layers keep a panel of input values: eight pixels at the input's width, or four at 16 bits, of all that one output
-/// sums up; where rows have one pixel, and in dense layers, one pixel at 16 bits.
-pub fn scratch_len(op: Op, input: Shape, output: Shape, element: Element) -> Option<usize> {
+/// sums up; in dense layers one pixel at 16 bits.
+pub fn scratch_len(op: Op, input: Shape, element: Element) -> Option<usize> {
     if element == Element::F32 {
         return Some(0);
     }
@@ -156,7 +156,7 @@ pub fn scratch_len(op: Op, input: Shape, output: Shape, element: Element) -> Opt
             taps(0) * taps(1) * usize::from(input.channels)
         }
     };
-    let pixels = if op == Op::Dense || output.width == 1 { 2 } else { 8 };
+    let pixels = if op == Op::Dense { 2 } else { 8 };
     inputs.checked_next_multiple_of(PANEL_GRANULE)?.checked_mul(pixels * element.size())
 }
 

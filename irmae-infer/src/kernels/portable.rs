@@ -1,6 +1,8 @@
 //! Integer kernels for every core, in plain Rust: two pixels by two outputs at a time in registers, no bounds checks in the
 //! inner loop.
 
+use core::ops::Range;
+
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
 use super::tile::{self, Tile};
 use super::{Kernels, lower};

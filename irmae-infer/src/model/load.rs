@@ -38,15 +38,15 @@ fn check_buffer_len(envelope: &Envelope, layers: &[Layer<'_>]) -> Result<usize, 
     }
 }
 
-/// What follows the layers' parts of the buffer: one row of the last one's output, then scratch memory for whichever
+/// What follows the layers' parts of the buffer: what the last one makes at a time, then scratch memory for whichever
 /// layer is at work. Start of the latter, and bytes of the whole.
 fn plan_end(layers: &[Layer<'_>]) -> Option<(usize, usize)> {
     let last = layers.last()?;
-    let output_row = last.output.row_len().checked_mul(last.output_element.size())?;
-    let scratch = last.region.end.checked_add(output_row)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-    let scratch_len = layers.iter().try_fold(0, |most, layer| {
-        Some(scratch_len(layer.op, layer.input, layer.output, layer.input_element)?.max(most))
-    })?;
+    let output_len = last.block_rows().checked_mul(last.output.row_len())?.checked_mul(last.output_element.size())?;
+    let scratch = last.region.end.checked_add(output_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
+    let scratch_len = layers
+        .iter()
+        .try_fold(0, |most, layer| Some(scratch_len(layer.op, layer.input, layer.input_element)?.max(most)))?;
     let len = scratch.checked_add(scratch_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
     (len <= i32::MAX as usize).then_some((scratch, len))
 }
@@ -82,7 +82,7 @@ fn load_layers<'a>(
         Kind::Decoder => (code, header.frame),
     };
     let mut layers = Vec::new();
-    let (mut element, mut clamp, mut start) = (header.input, header.input_clamp, 0);
+    let (mut element, mut clamp, mut start, mut arriving) = (header.input, header.input_clamp, 0, 1);
     if element != first_element(envelope, header.raw) || !element.holds(clamp) {
         return Err(LoadError::Layer { index: 0 });
     }
@@ -97,7 +97,7 @@ fn load_layers<'a>(
             #[cfg(feature = "float")]
             Weights::F32(_) | Weights::F16(_) => {}
         }
-        let region = Region::plan(start, layer.op, input, layer.output, element).ok_or(LoadError::Length)?;
+        let region = Region::plan(start, layer.op, input, layer.output, element, arriving).ok_or(LoadError::Length)?;
         let loaded = Layer {
             op: layer.op,
             activation: layer.activation,
@@ -109,6 +109,7 @@ fn load_layers<'a>(
             region,
         };
         layers.push(loaded).map_err(|_| LoadError::Header)?;
+        arriving = layer.op.block_rows(layer.output);
         (input, element, clamp, start) = (layer.output, layer.element, layer.clamp, region.end);
     }
     if input != output || layers.is_empty() || element != last_element(envelope, header.raw) {

@@ -54,6 +54,11 @@ impl Layer<'_> {
         self.op == Op::Dense && self.input.height > 1
     }
 
+    /// Output rows that are made at a time.
+    pub(crate) fn block_rows(&self) -> usize {
+        self.op.block_rows(self.output)
+    }
+
     /// The weights that join one input row and one output row of a dense layer.
     pub(crate) fn dense_matrix(&self) -> Matrix {
         packing::dense_matrix(self.input, self.output)
@@ -64,17 +69,19 @@ impl Layer<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Region {
     pub(crate) ring: usize,
+    pub(crate) ring_rows: usize,
     pub(crate) accumulators: usize,
     pub(crate) end: usize,
 }
 
 impl Region {
-    /// The only place where the buffer is laid out.
-    fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element) -> Option<Self> {
-        let ring_len = op.ring_rows(input).checked_mul(input.row_len())?.checked_mul(element.size())?;
+    /// The only place where the buffer is laid out. Input rows come `arriving` at a time.
+    fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element, arriving: usize) -> Option<Self> {
+        let ring_rows = op.ring_rows(input, output, arriving);
+        let ring_len = ring_rows.checked_mul(input.row_len())?.checked_mul(element.size())?;
         let accumulators = start.checked_add(ring_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
         let accumulators_len = accumulator_count(op, input, output).checked_mul(4)?;
-        Some(Self { ring: start, accumulators, end: accumulators.checked_add(accumulators_len)? })
+        Some(Self { ring: start, ring_rows, accumulators, end: accumulators.checked_add(accumulators_len)? })
     }
 }
 
