@@ -1,7 +1,8 @@
 //! `cargo xtask`: what the workspace needs beyond plain cargo. One module a verb:
-//! [`setup`] fetches, [`mod@test`] checks, [`demo`] shows, [`firmware`] runs on emulated boards; [`mod@env`] and [`qemu`] say
-//! where things are.
+//! [`setup`] fetches, [`mod@test`] checks, [`demo`] shows, [`firmware`] runs on emulated boards, [`mod@bench`] counts and
+//! times; [`mod@env`] and [`qemu`] say where things are.
 
+mod bench;
 mod demo;
 mod env;
 mod firmware;
@@ -51,6 +52,9 @@ enum Verb {
         #[arg(long)]
         cases: Option<PathBuf>,
     },
+    /// Count instructions, memory and code on emulated cores, and time this library and others on the host.
+    #[command(after_help = "Example: cargo xtask bench --json bench.json")]
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +78,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
             let golden = || env.root.join("tests/golden");
             firmware::run(&env, &board, &cases.unwrap_or_else(golden))?;
         }
+        Verb::Bench(options) => bench::run(&env, &options)?,
     }
     Ok(())
 }

@@ -48,8 +48,13 @@ impl Qemu {
     }
 
     fn major(&self, program: &str) -> Option<u32> {
+        major_version(&self.version(program)?)
+    }
+
+    /// The line in which the emulator says its version.
+    pub(crate) fn version(&self, program: &str) -> Option<String> {
         let output = self.command(program).arg("--version").output().ok()?;
-        major_version(&String::from_utf8_lossy(&output.stdout))
+        Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_string())
     }
 
     /// Whether the emulator lists the machine.

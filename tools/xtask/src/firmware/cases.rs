@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Files of a case that the firmware carries.
-const FILES: [&str; 5] = ["encoder.irmae", "decoder.irmae", "input.bin", "packets.irp", "output.bin"];
+pub(crate) const FILES: [&str; 5] = ["encoder.irmae", "decoder.irmae", "input.bin", "packets.irp", "output.bin"];
 
 /// What is known of a folder of cases before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,23 +18,48 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// A program that ended by itself.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Its exit status.
-    pub(super) status: i32,
+    pub(crate) status: i32,
     /// What it logged, then what it wrote on standard error.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// What came out of the board's UART.
     pub(super) sent: Vec<u8>,
     /// Time on the host.
     pub(super) seconds: f64,
 }
 
-/// Runs `elf` on a board, and leaves what it wrote in `folder`.
+/// Runs `elf`, which logs by defmt, on a board, and leaves what it wrote in `folder`.
 pub(super) fn run(qemu: &Qemu, board: &Board, elf: &Path, folder: &Path) -> Result<Outcome, FirmwareError> {
+    let program = fs::read(elf).map_err(FirmwareError::io(elf))?;
+    execute(qemu, board, elf, folder, &[], |log| decode_log(&program, log))
+}
+
+/// Runs `elf`, which writes text on standard output, as [`run`] does, with more `options` for the emulator.
+pub(crate) fn run_text(
+    qemu: &Qemu,
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    options: &[String],
+) -> Result<Outcome, FirmwareError> {
+    let lines = |log: &[u8]| Some(String::from_utf8(log.to_vec()).ok()?.lines().map(String::from).collect());
+    execute(qemu, board, elf, folder, options, lines)
+}
+
+fn execute(
+    qemu: &Qemu,
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    options: &[String],
+    decode: impl Fn(&[u8]) -> Option<Vec<String>>,
+) -> Result<Outcome, FirmwareError> {
     let [uart, log, errors] = ["uart.bin", "log.bin", "errors.txt"].map(|name| folder.join(name));
     fs::write(&uart, []).map_err(FirmwareError::io(&uart))?;
     let start = Instant::now();
     let mut child = command(qemu, board, elf, &uart)
+        .args(options)
         .stdout(File::create(&log).map_err(FirmwareError::io(&log))?)
         .stderr(File::create(&errors).map_err(FirmwareError::io(&errors))?)
         .spawn()
@@ -42,7 +67,7 @@ pub(super) fn run(qemu: &Qemu, board: &Board, elf: &Path, folder: &Path) -> Resu
     let status = wait(&mut child, TIME_LIMIT).map_err(FirmwareError::io(board.emulator))?;
     let seconds = start.elapsed().as_secs_f64();
     let read = |path: &Path| fs::read(path).map_err(FirmwareError::io(path));
-    let mut lines = decode_log(&read(elf)?, &read(&log)?).ok_or(FirmwareError::Log { board: board.name })?;
+    let mut lines = decode(&read(&log)?).ok_or(FirmwareError::Log { board: board.name })?;
     lines.extend(String::from_utf8_lossy(&read(&errors)?).lines().map(String::from));
     let Some(status) = status else {
         let last_line = lines.pop().unwrap_or_else(|| "nothing".into());

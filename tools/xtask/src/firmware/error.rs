@@ -90,7 +90,7 @@ pub(crate) enum FirmwareError {
 
 impl FirmwareError {
     /// For `map_err`: what went wrong at `path`.
-    pub(super) fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> FirmwareError {
+    pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> FirmwareError {
         let path = path.as_ref().to_path_buf();
         move |source| FirmwareError::Io { path, source }
     }

@@ -1,30 +1,33 @@
-//! The firmware as a program file: built for a board with a folder of cases, and measured.
+//! A program of the firmware as a file: built for a board with a folder of cases, and measured.
 
-use super::{Board, Cases, FirmwareError};
+use super::{Board, FirmwareError, cases::Cases};
 use crate::env::Env;
-use object::{Object, ObjectSection, SectionFlags, SectionKind, elf::SHF_ALLOC};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf::SHF_ALLOC};
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
 };
 
 /// A program file and its sizes.
 #[derive(Debug)]
-pub(super) struct Image {
+pub(crate) struct Image {
     /// The program, with all that its logs are decoded by.
-    pub(super) elf: PathBuf,
+    pub(crate) elf: PathBuf,
     /// Sizes.
-    pub(super) sizes: Sizes,
+    pub(crate) sizes: Sizes,
+    /// Addresses of the stack, which grows down from the end, towards the variables.
+    pub(crate) stack: Range<u64>,
 }
 
 /// Bytes of memory that a program takes, but for its stack.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     /// Code, constants, and the first values of variables.
-    pub(super) flash: u64,
+    pub(crate) flash: u64,
     /// Variables.
-    pub(super) ram: u64,
+    pub(crate) ram: u64,
 }
 
 /// Cargo in the firmware's own workspace.
@@ -34,11 +37,29 @@ pub(super) fn cargo(env: &Env) -> Command {
     cargo
 }
 
-/// Builds the firmware for a board and puts it into `folder`, where the next board's build does not overwrite it.
-pub(super) fn build(env: &Env, board: &Board, cases: &Cases, folder: &Path) -> Result<Image, FirmwareError> {
+/// A program of the firmware's workspace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program<'a> {
+    /// The binary's name.
+    pub(crate) name: &'a str,
+    /// The folder of cases that it carries; absolute, as cargo is started elsewhere.
+    pub(crate) cases: &'a Path,
+    /// More arguments for cargo.
+    pub(crate) arguments: &'a [&'a str],
+}
+
+impl<'a> Program<'a> {
+    /// The one that checks golden cases.
+    pub(super) fn golden(cases: &'a Cases) -> Program<'a> {
+        Program { name: "firmware", cases: &cases.root, arguments: &[] }
+    }
+}
+
+/// Builds a program for a board and puts it into `folder`, where the next board's build does not overwrite it.
+pub(crate) fn build(env: &Env, board: &Board, program: Program<'_>, folder: &Path) -> Result<Image, FirmwareError> {
     let mut cargo = cargo(env);
     cargo.args(["build", "--quiet", "--release", "--target", board.target, "--features", board.feature]);
-    cargo.env("IRMAE_CASES", &cases.root);
+    cargo.args(["--bin", program.name]).args(program.arguments).env("IRMAE_CASES", program.cases);
     if let Some(cpu) = board.cpu {
         cargo.env(flags_variable(board.target), format!("-Ctarget-cpu={cpu}"));
     }
@@ -46,12 +67,14 @@ pub(super) fn build(env: &Env, board: &Board, cases: &Cases, folder: &Path) -> R
     if !status.success() {
         return Err(FirmwareError::Build { board: board.name });
     }
-    let built = env.root.join("target/firmware").join(board.target).join("release/firmware");
-    let elf = folder.join("firmware.elf");
+    let built = env.root.join("target/firmware").join(board.target).join("release").join(program.name);
+    let elf = folder.join(program.name).with_extension("elf");
     fs::create_dir_all(folder).map_err(FirmwareError::io(folder))?;
     let content = fs::read(&built).map_err(FirmwareError::io(&built))?;
     fs::write(&elf, &content).map_err(FirmwareError::io(&elf))?;
-    Ok(Image { sizes: sizes(&content).map_err(|_| FirmwareError::Elf { path: elf.clone() })?, elf })
+    let measured = measure(&content).ok().flatten();
+    let (sizes, stack) = measured.ok_or_else(|| FirmwareError::Elf { path: elf.clone() })?;
+    Ok(Image { elf, sizes, stack })
 }
 
 /// The environment variable by which cargo takes flags for the compiler for one target.
@@ -59,26 +82,28 @@ fn flags_variable(target: &str) -> String {
     format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"))
 }
 
-/// Adds up the sections of a program.
-fn sizes(elf: &[u8]) -> Result<Sizes, object::Error> {
-    let mut sizes = Sizes::default();
-    for section in object::File::parse(elf)?.sections() {
+/// Adds up the sections of a program, and finds its stack; nothing where it has none.
+fn measure(elf: &[u8]) -> Result<Option<(Sizes, Range<u64>)>, object::Error> {
+    let elf = object::File::parse(elf)?;
+    let Some(stack_start) = elf.symbol_by_name("_stack_start").map(|symbol| symbol.address()) else { return Ok(None) };
+    let (mut sizes, mut variables_end) = (Sizes::default(), 0);
+    for section in elf.sections() {
         // What the linker script leaves for stack and heap is no section of the program.
         let is_left_over = matches!(section.name()?, ".stack" | ".heap");
         let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
         if is_left_over || sh_flags & u64::from(SHF_ALLOC) == 0 {
             continue;
         }
-        match section.kind() {
-            SectionKind::UninitializedData => sizes.ram += section.size(),
-            SectionKind::Data => {
-                sizes.flash += section.size();
-                sizes.ram += section.size();
-            }
-            _ => sizes.flash += section.size(),
+        let is_variable = matches!(section.kind(), SectionKind::UninitializedData | SectionKind::Data);
+        if is_variable {
+            sizes.ram += section.size();
+            variables_end = variables_end.max(section.address() + section.size());
+        }
+        if section.kind() != SectionKind::UninitializedData {
+            sizes.flash += section.size();
         }
     }
-    Ok(sizes)
+    Ok(Some((sizes, variables_end..stack_start)))
 }
 
 #[cfg(test)]

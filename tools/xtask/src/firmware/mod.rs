@@ -3,11 +3,12 @@
 
 mod board;
 mod cases;
-mod emulate;
+pub(crate) mod emulate;
 mod error;
-mod image;
+pub(crate) mod image;
 
 pub(crate) use board::{BOARDS, Board, find};
+pub(crate) use cases::FILES;
 pub(crate) use error::FirmwareError;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     setup::{self, Need},
 };
 use cases::Cases;
+use image::Program;
 use serde::Serialize;
 use std::{fmt, path::Path, process::Command};
 
@@ -90,7 +92,7 @@ pub(crate) fn run_on(env: &Env, board: &Board, cases: &Path) -> Result<Report, F
     let qemu = Qemu::find(env).ok_or(FirmwareError::NoQemu)?;
     let cases = Cases::read(cases)?;
     let folder = env.root.join("target/firmware/boards").join(board.name);
-    let image = image::build(env, board, &cases, &folder)?;
+    let image = image::build(env, board, Program::golden(&cases), &folder)?;
     let outcome = emulate::run(&qemu, board, &image.elf, &folder)?;
     check(board, &outcome, &cases)?;
     Ok(Report {
@@ -154,7 +156,7 @@ mod tests {
         let cases = Cases::read(&golden).unwrap();
         let name = cases.names.last().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let image = image::build(&env, board, &cases, folder.path()).unwrap();
+        let image = image::build(&env, board, Program::golden(&cases), folder.path()).unwrap();
         let program = fs::read(&image.elf).unwrap();
         for (file, part) in [("packets.irp", "packet"), ("output.bin", "decoded window")] {
             let content = fs::read(golden.join(name).join(file)).unwrap();

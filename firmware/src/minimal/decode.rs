@@ -1,0 +1,22 @@
+//! Decoding, which only the larger program does.
+
+use core::hint::black_box;
+
+use irmae_infer::{Decoder, Model, code};
+
+use crate::cases::{BUFFER_LEN, CASES};
+use crate::program::Memory;
+
+const DECODER: &[u8] = CASES[0].decoder;
+
+/// Loads the decoder, and makes a window of the packet.
+#[inline(never)]
+pub fn decode(memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [u8]) -> Option<()> {
+    let model = Model::load(black_box(DECODER)).ok()?;
+    let code = memory.code.get_mut(..model.code_len())?;
+    code::unpack(model.bits(), memory.packet.get(..packet_len)?, code).ok()?;
+    let samples = window.get_mut(..model.frame().len())?;
+    Decoder::new(&model, &mut *memory.buffer).ok()?.decode(code, samples).ok()?;
+    black_box(window);
+    Some(())
+}
