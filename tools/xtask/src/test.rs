@@ -103,6 +103,8 @@ fn steps(env: &Env) -> Vec<Step> {
         Step::new("tests without libtorch", env, "test --release --no-fail-fast"),
         Step::new("firmware on emulated boards", env, "run --quiet -p xtask -- firmware"),
         Step::new("firmware with wrong bytes", env, "test --release -p xtask -- --ignored a_wrong_byte"),
+        Step::new("the counter's model of cycles", env, "test --release -p insn-plugin"),
+        Step::new("instructions and sizes within the budget", env, "run --quiet -p xtask -- bench --check"),
         Step::new("tests of the trainer", env, "test --release --no-fail-fast -p trainer"),
         Step::new("tests against libtorch", env, "test --release --no-fail-fast -p irmae-tests --features libtorch"),
     ]);

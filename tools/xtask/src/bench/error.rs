@@ -1,5 +1,6 @@
 //! Why there are no figures.
 
+use super::host::HostError;
 use crate::firmware::FirmwareError;
 use irmae_infer::{LoadError, RunError, code::PacketError, format::WriteError};
 
@@ -12,6 +13,9 @@ pub(crate) enum BenchError {
     /// A program does not build or run; or a file.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
+    /// The host cannot be timed.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// Cargo failed, and has said why.
     #[error("the plugin for QEMU does not build (see above)")]
     Plugin,

@@ -70,7 +70,7 @@ pub(crate) fn run(env: &Env, options: &Options) -> Result<(), BenchError> {
     let counter = Counter::new(env)?;
     let Figures { layers, networks } = count(env, &counter, options)?;
     let times_host = options.is_all() && !options.check && !options.update_budget;
-    let host = if times_host { host::measure(env)? } else { serde_json::Value::Null };
+    let host = if times_host { Some(host::measure(env)?) } else { None };
     let (commit, rustc) = (commit(&env.root), first_line(Command::new("rustc").arg("--version")));
     let report = Report { commit, rustc, qemu: counter.version(), layers, networks, host };
     if let Some(path) = &options.json {

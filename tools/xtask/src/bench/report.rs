@@ -1,5 +1,6 @@
 //! All figures, as JSON has them.
 
+use super::host::Host;
 use serde::Serialize;
 
 /// What `--json` writes.
@@ -16,7 +17,7 @@ pub(super) struct Report {
     /// Whole networks.
     pub(super) networks: Vec<Network>,
     /// Latency on the host.
-    pub(super) host: serde_json::Value,
+    pub(super) host: Option<Host>,
 }
 
 /// A layer on a core.

@@ -1,5 +1,5 @@
 //! `cargo xtask firmware`: builds the firmware for each board, runs it in QEMU, and checks its exit status, its log, and
-//! every byte that came out of its UART.
+//! every byte that came out of its UART. Then runs the kernels' own tests there.
 
 mod board;
 mod cases;
@@ -57,7 +57,7 @@ pub(crate) fn run(env: &Env, name: &str, cases: &Path) -> Result<(), FirmwareErr
     let mut failed = Vec::new();
     println!("{}", row(["board", "core", "target", "result", "cases", "sent B", "code B", "RAM B", "s"]));
     for board in &boards {
-        match run_on(env, board, cases) {
+        match run_on(env, board, cases).and_then(|report| check_kernels(env, board).map(|()| report)) {
             Ok(report) => println!("{report}"),
             Err(why) => {
                 println!("{}", row([board.name, board.core, board.target, "FAILED", "", "", "", "", ""]));
@@ -107,10 +107,26 @@ pub(crate) fn run_on(env: &Env, board: &Board, cases: &Path) -> Result<Report, F
     })
 }
 
-fn check(board: &Board, outcome: &emulate::Outcome, cases: &Cases) -> Result<(), FirmwareError> {
-    if outcome.status != 0 {
-        return Err(FirmwareError::Exit { board: board.name, status: outcome.status, lines: outcome.lines.clone() });
+/// Runs the kernels' own tests on a board.
+fn check_kernels(env: &Env, board: &Board) -> Result<(), FirmwareError> {
+    let qemu = Qemu::find(env).ok_or(FirmwareError::NoQemu)?;
+    let folder = env.root.join("target/firmware/boards").join(board.name);
+    let golden = env.root.join("tests/golden");
+    let program = Program { name: "conformance", cases: &golden, arguments: &["--features", "conformance"] };
+    let image = image::build(env, board, program, &folder)?;
+    let outcome = emulate::run_text(&qemu, board, &image.elf, &folder, &[])?;
+    check_status(board, &outcome)
+}
+
+fn check_status(board: &Board, outcome: &emulate::Outcome) -> Result<(), FirmwareError> {
+    if outcome.status == 0 {
+        return Ok(());
     }
+    Err(FirmwareError::Exit { board: board.name, status: outcome.status, lines: outcome.lines.clone() })
+}
+
+fn check(board: &Board, outcome: &emulate::Outcome, cases: &Cases) -> Result<(), FirmwareError> {
+    check_status(board, outcome)?;
     if outcome.sent != cases.packets {
         let pairs = outcome.sent.iter().zip(&cases.packets);
         let byte = pairs.take_while(|(sent, expected)| sent == expected).count();
@@ -127,7 +143,8 @@ pub(crate) fn lints(env: &Env) -> Vec<(String, Command)> {
     let mut lints = vec![("firmware's formatting".to_string(), format)];
     for board in ["an386", "an547", "virt"].iter().filter_map(|name| find(name)) {
         let mut clippy = image::cargo(env);
-        clippy.args(["clippy", "--quiet", "--release", "--target", board.target, "--features", board.feature]);
+        clippy.args(["clippy", "--quiet", "--release", "--target", board.target]);
+        clippy.args(["--features", board.feature, "--features", "conformance"]);
         clippy.args(["--", "-D", "warnings"]);
         lints.push((format!("firmware's clippy for {}", board.name), clippy));
     }

