@@ -56,7 +56,7 @@ pub(crate) enum BenchError {
         source: serde_json::Error,
     },
     /// Figures are over the budget; which, has been said.
-    #[error("{count} figures are over the budget, or have none")]
+    #[error("figures over the budget, or without one: {count}")]
     OverBudget {
         /// How many.
         count: usize,

@@ -60,9 +60,7 @@ pub(crate) fn build(env: &Env, board: &Board, program: Program<'_>, folder: &Pat
     let mut cargo = cargo(env);
     cargo.args(["build", "--quiet", "--release", "--target", board.target, "--features", board.feature]);
     cargo.args(["--bin", program.name]).args(program.arguments).env("IRMAE_CASES", program.cases);
-    if let Some(cpu) = board.cpu {
-        cargo.env(flags_variable(board.target), format!("-Ctarget-cpu={cpu}"));
-    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(env, board).join("\u{1f}"));
     let status = cargo.status().map_err(FirmwareError::io("cargo"))?;
     if !status.success() {
         return Err(FirmwareError::Build { board: board.name });
@@ -77,9 +75,13 @@ pub(crate) fn build(env: &Env, board: &Board, program: Program<'_>, folder: &Pat
     Ok(Image { elf, sizes, stack })
 }
 
-/// The environment variable by which cargo takes flags for the compiler for one target.
-fn flags_variable(target: &str) -> String {
-    format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"))
+/// Flags for the compiler. Paths, which panics would name, are cut, so that sizes are the same wherever the workspace lies.
+fn flags(env: &Env, board: &Board) -> Vec<String> {
+    let cut = |folder: &Path| format!("--remap-path-prefix={}=", folder.display());
+    // Of two that fit the last one counts, and the workspace may lie in the home.
+    let mut flags = vec![cut(&std::env::home_dir().unwrap_or_default()), cut(&env.root)];
+    flags.extend(board.cpu.map(|cpu| format!("-Ctarget-cpu={cpu}")));
+    flags
 }
 
 /// Adds up the sections of a program, and finds its stack; nothing where it has none.
@@ -109,9 +111,12 @@ fn measure(elf: &[u8]) -> Result<Option<(Sizes, Range<u64>)>, object::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::firmware::find;
 
     #[test]
-    fn flags_are_given_for_one_target() {
-        assert_eq!(flags_variable("thumbv8m.main-none-eabihf"), "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_RUSTFLAGS");
+    fn the_workspace_is_cut_from_paths_and_the_core_named() {
+        let env = Env { root: "/home/me/irmae".into(), cache: "/".into() };
+        let flags = flags(&env, find("an386").unwrap());
+        assert_eq!(flags[1..], ["--remap-path-prefix=/home/me/irmae=", "-Ctarget-cpu=cortex-m4"]);
     }
 }
