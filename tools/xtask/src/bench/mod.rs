@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Count single layers alone
     #[arg(long)]
     layers_only: bool,
+    /// Time the host alone
+    #[arg(long, conflicts_with_all = ["core", "layers_only", "check", "update_budget"])]
+    host_only: bool,
     /// Fail where a figure is more than 1 % over the committed budget; the host is not timed
     #[arg(long)]
     check: bool,
@@ -68,7 +71,8 @@ impl Options {
 pub(crate) fn run(env: &Env, options: &Options) -> Result<(), BenchError> {
     setup::ensure(env, &[Need::Rust, Need::Qemu])?;
     let counter = Counter::new(env)?;
-    let Figures { layers, networks } = count(env, &counter, options)?;
+    let figures = if options.host_only { Figures::default() } else { count(env, &counter, options)? };
+    let Figures { layers, networks } = figures;
     let times_host = options.is_all() && !options.check && !options.update_budget;
     let host = if times_host { Some(host::measure(env)?) } else { None };
     let (commit, rustc) = (commit(&env.root), first_line(Command::new("rustc").arg("--version")));

@@ -1,21 +1,28 @@
 //! A report as tables.
 
 use super::{
+    host,
     measure::CORES,
     report::{Network, Report},
     table::{Table, grouped},
 };
 
-/// Everything that was counted.
+/// Everything that was counted and timed.
 pub(super) fn tables(report: &Report) -> String {
     let mut text = format!("At {}; {}; {}\n", report.commit, report.rustc, report.qemu);
     let cores: Vec<&str> = CORES.iter().map(|core| core.name).filter(|name| has_core(report, name)).collect();
-    text += &format!("\nInstructions of a layer (per useful multiplication)\n\n{}", layers(report, &cores));
-    if report.networks.is_empty() {
-        return text;
+    if !report.layers.is_empty() {
+        text += &format!("\nInstructions of a layer (per useful multiplication)\n\n{}", layers(report, &cores));
     }
-    text += &format!("\nInstructions to encode / to decode a window\n\n{}", networks(report, &cores));
-    text + &format!("\nA whole program, without models: bytes of code, and of stack at most\n\n{}", programs(report))
+    if !report.networks.is_empty() {
+        text += &format!("\nInstructions to encode / to decode a window\n\n{}", networks(report, &cores));
+        text +=
+            &format!("\nA whole program, without models: bytes of code, and of stack at most\n\n{}", programs(report));
+    }
+    if let Some(host) = &report.host {
+        text += &format!("\nMicroseconds on one thread of this machine (over ours)\n\n{}", host::table(host));
+    }
+    text
 }
 
 fn has_core(report: &Report, name: &str) -> bool {
