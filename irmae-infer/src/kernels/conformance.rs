@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 
 use half::f16;
 
-use super::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Rows, packing, scratch_len};
+use super::{
+    ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Reference, Rows, packing, scratch_len,
+};
 use crate::format::Element;
 use crate::layer::{Activation, Op, Shape, Window};
 use crate::quant;
@@ -217,11 +219,26 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
 
 /// Panics unless the real convolutions of `K` agree with their definition.
 pub fn check_reals<K: Kernels>() {
+    for_each_real_case(|g, transposed, seed| {
+        check_real_type::<K, f32>(g, transposed, seed, |w| w);
+        check_real_type::<K, f16>(g, transposed, seed, f16::from_f32);
+    });
+}
+
+/// Panics unless the real convolutions of `K` give the bits of the reference: of kernels that round each product and each sum,
+/// in order. Golden files hold those bits.
+pub fn check_real_bits<K: Kernels>() {
+    for_each_real_case(|g, transposed, seed| {
+        let case = RealCase::<f32>::new(g, transposed, seed, |w| w);
+        assert_eq!(case.rows::<K>(), case.rows::<Reference>(), "{g:?}, transposed: {transposed}");
+        let case = RealCase::<f16>::new(g, transposed, seed, f16::from_f32);
+        assert_eq!(case.rows::<K>(), case.rows::<Reference>(), "{g:?}, transposed: {transposed}, f16");
+    });
+}
+
+fn for_each_real_case(check: impl Fn(&ConvGeometry, bool, u64)) {
     for transposed in [false, true] {
-        for (seed, g) in (1..).zip(geometries(transposed)) {
-            check_real_type::<K, f32>(&g, transposed, seed, |w| w);
-            check_real_type::<K, f16>(&g, transposed, seed, f16::from_f32);
-        }
+        (1..).zip(geometries(transposed)).for_each(|(seed, g)| check(&g, transposed, seed));
     }
 }
 
@@ -231,31 +248,55 @@ fn check_real_type<K: Kernels, W: FloatWeight>(
     seed: u64,
     narrow: impl Fn(f32) -> W,
 ) {
-    let mut random = Random::new(seed);
-    let c_out = usize::from(g.output.channels);
-    let x = random.reals(g.input.len());
-    let weights: Vec<W> =
-        random.reals(c_out * g.window.taps() * usize::from(g.input.channels)).into_iter().map(narrow).collect();
-    let bias = random.reals(c_out);
-    let activation = [Activation::None, Activation::Relu, Activation::Tanh, Activation::Sigmoid][seed as usize % 4];
-    let packed = packing::pack_float(operation(g, transposed), g.input, g.output, &weights);
-    let params = FloatParams { weights: &packed, bias: &bias, activation };
-
+    let case = RealCase::new(g, transposed, seed, narrow);
     let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
-    let exact_weights: Vec<f64> = weights.iter().map(|w| f64::from(w.to_f32())).collect();
-    let sums = sums(g, transposed, &wide(&x), &exact_weights, &wide(&bias));
+    let weights: Vec<f64> = case.weights.iter().map(|w| f64::from(w.to_f32())).collect();
+    let sums = sums(g, transposed, &wide(&case.x), &weights, &wide(&case.bias));
     let scale = sums.iter().fold(1.0, |largest: f64, sum| largest.max(sum.abs()));
-    for (row, sums) in sums.chunks(g.output.row_len()).enumerate() {
-        let mut y = vec![7.0; g.output.row_len()];
-        if transposed {
-            K::conv_transpose_row_float(g, row, &whole(&x, g), &params, &mut y);
-        } else {
-            K::conv_row_float(g, row, &whole(&x, g), &params, &mut y);
+    for (at, (&y, &sum)) in case.rows::<K>().iter().zip(&sums).enumerate() {
+        let error = (f64::from(y) - activate(case.activation, sum)).abs();
+        assert!(error <= REAL_TOLERANCE * scale, "{y} for {sum} at {at} of {g:?}, transposed: {transposed}");
+    }
+}
+
+/// A real-valued layer with its input.
+struct RealCase<'g, W> {
+    geometry: &'g ConvGeometry,
+    transposed: bool,
+    x: Vec<f32>,
+    /// In natural order.
+    weights: Vec<W>,
+    bias: Vec<f32>,
+    activation: Activation,
+}
+
+impl<'g, W: FloatWeight> RealCase<'g, W> {
+    fn new(geometry: &'g ConvGeometry, transposed: bool, seed: u64, narrow: impl Fn(f32) -> W) -> Self {
+        let mut random = Random::new(seed);
+        let c_out = usize::from(geometry.output.channels);
+        let fan_in = geometry.window.taps() * usize::from(geometry.input.channels);
+        let x = random.reals(geometry.input.len());
+        let weights = random.reals(c_out * fan_in).into_iter().map(narrow).collect();
+        let bias = random.reals(c_out);
+        let activation = [Activation::None, Activation::Relu, Activation::Tanh, Activation::Sigmoid][seed as usize % 4];
+        Self { geometry, transposed, x, weights, bias, activation }
+    }
+
+    /// All output rows.
+    fn rows<K: Kernels>(&self) -> Vec<f32> {
+        let ConvGeometry { input, output, .. } = *self.geometry;
+        let weights = packing::pack_float(operation(self.geometry, self.transposed), input, output, &self.weights);
+        let params = FloatParams { weights: &weights, bias: &self.bias, activation: self.activation };
+        let x = whole(&self.x, self.geometry);
+        let mut y = vec![7.0; output.len()];
+        for (row, y) in y.chunks_mut(output.row_len()).enumerate() {
+            if self.transposed {
+                K::conv_transpose_row_float(self.geometry, row, &x, &params, y);
+            } else {
+                K::conv_row_float(self.geometry, row, &x, &params, y);
+            }
         }
-        for (&y, &sum) in y.iter().zip(sums) {
-            let error = (f64::from(y) - activate(activation, sum)).abs();
-            assert!(error <= REAL_TOLERANCE * scale, "{y} for {sum} in row {row} of {g:?}, transposed: {transposed}");
-        }
+        y
     }
 }
 

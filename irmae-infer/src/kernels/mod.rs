@@ -15,6 +15,7 @@ use core::ops::Range;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod float;
 mod lower;
 pub(crate) mod packing;
 mod params;

@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use half::f16;
 
-use super::packing;
+use super::packing::{self, FLOAT_BLOCK};
 use crate::layer::{Activation, Op, Shape, Window};
 use crate::quant;
 
@@ -75,6 +75,11 @@ impl Integer for i16 {
 pub trait FloatWeight: Pod {
     /// Widens; exact.
     fn to_f32(self) -> f32;
+    /// Widens a block.
+    #[inline]
+    fn widen(block: &[Self; FLOAT_BLOCK]) -> [f32; FLOAT_BLOCK] {
+        block.map(Self::to_f32)
+    }
 }
 
 impl FloatWeight for f32 {
@@ -217,6 +222,16 @@ impl<W: FloatWeight> FloatParams<'_, W> {
             Activation::Relu => sum.max(0.0),
             Activation::Tanh => libm::tanhf(sum),
             Activation::Sigmoid => 1.0 / (1.0 + libm::expf(-sum)),
+        }
+    }
+
+    /// The activation, over all sums.
+    pub(super) fn activate(&self, sums: &mut [f32]) {
+        match self.activation {
+            Activation::None => (),
+            // A loop of its own, which vectorises.
+            Activation::Relu => sums.iter_mut().for_each(|sum| *sum = sum.max(0.0)),
+            Activation::Tanh | Activation::Sigmoid => sums.iter_mut().for_each(|sum| *sum = self.finish(*sum)),
         }
     }
 

@@ -3,7 +3,8 @@
 
 use core::ops::Range;
 
-use super::params::{ConvGeometry, IntParams, Integer, Rows};
+use super::float;
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 use super::tile::{self, Tile};
 use super::{Kernels, lower};
 
@@ -13,10 +14,17 @@ pub struct Portable;
 
 impl Kernels for Portable {
     lower::lowered!(PortableTile);
+    float::real!(PortableTile, 1, 2, 4);
 }
 
 #[cfg(test)]
 super::conformance::conformance!(Portable);
+
+#[cfg(test)]
+#[test]
+fn reals_equal_the_reference_to_the_bit() {
+    super::conformance::check_real_bits::<Portable>();
+}
 
 /// Panels keep four values of a pixel together.
 pub(super) struct PortableTile;
@@ -80,3 +88,5 @@ impl Tile for PortableTile {
 fn bytes(weights: &[u32]) -> &[[u8; 8]] {
     bytemuck::cast_slice::<u32, u8>(weights).as_chunks().0
 }
+
+impl float::FloatTile for PortableTile {}

@@ -33,7 +33,7 @@ pub(super) fn conv_transpose_row<A: Arithmetic>(
     });
 }
 
-/// Sums over the taps of each output. `source(out, tap, stride, padding)` is the input coordinate that a tap reads for an
+/// Sums over the taps of each output, in the order of the inputs that they read. `source(out, tap, stride, padding)` is the input coordinate that a tap reads for an
 /// output coordinate, if there is one; it may lie in the padding.
 fn gather_row<A: Arithmetic>(
     op: Op,
@@ -47,12 +47,14 @@ fn gather_row<A: Arithmetic>(
     let ConvGeometry { input, output, window } = geometry;
     let (channels, out_channels) = (usize::from(input.channels), usize::from(output.channels));
     let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
+    // A later tap of a transposed convolution reads an earlier input.
+    let in_order = |i: usize, kernel: usize| if matches!(op, Op::ConvTranspose(_)) { kernel - 1 - i } else { i };
     for q in 0..usize::from(output.width) {
         for o in 0..out_channels {
             let mut acc = arithmetic.bias(o);
-            for i in 0..kernel[0] {
+            for i in (0..kernel[0]).map(|i| in_order(i, kernel[0])) {
                 let Some(row) = source(p, i, stride[0], padding[0]).and_then(|r| x.row(r)) else { continue };
-                for j in 0..kernel[1] {
+                for j in (0..kernel[1]).map(|j| in_order(j, kernel[1])) {
                     let column = source(q, j, stride[1], padding[1]);
                     let Some(pixel) = column.and_then(|t| pixel(row, t, channels)) else { continue };
                     let first = ((o * kernel[0] + i) * kernel[1] + j) * channels;
