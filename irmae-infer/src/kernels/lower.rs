@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use super::packing::{self, Matrix};
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
-use super::tile::Tile;
+use super::tile::{PanelOutputs, Tile};
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
 macro_rules! lowered {
@@ -44,6 +44,9 @@ pub(super) use lowered;
 
 /// Pairs of outputs that are summed at a time for a single pixel.
 const PIXEL_PAIRS: usize = 8;
+
+/// Values of a patch in one row that are few enough to be padded in a buffer.
+const SHORT_RUN: usize = 16;
 
 /// See [`Kernels::conv_rows_int`](super::Kernels::conv_rows_int).
 pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
@@ -120,31 +123,37 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
     let (row, phase) = ((out_row + padding[0]) / stride[0], (out_row + padding[0]) % stride[0]);
     let row_taps = packing::phase_taps(kernel[0], stride[0], phase);
     for (group, phases) in packing::phase_groups(kernel[1], stride[1]).into_iter().enumerate() {
-        // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
-        let last_column = usize::from(output.width) - 1 + padding[1];
-        if phases.count == 0 || last_column < phases.first {
-            continue;
-        }
-        let first = padding[1].saturating_sub(phases.first + phases.count - 1).div_ceil(stride[1]);
-        let last = (last_column - phases.first) / stride[1];
-        let patches = Patches {
-            first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
-            size: [row_taps, phases.taps],
-            step: [0, 1],
-            count: (last + 1).saturating_sub(first),
-            channels: input.channels.into(),
-        };
-        let is_column = output.width == 1 && stride[1] == 1;
         let start = packing::transpose_start(window, input, output, (phase, group), Matrix::int_len);
         let matrix = packing::transpose_matrix(window, input, output, phase, group);
-        Product {
-            patches: if is_column { Patches { step: [1, 0], count, ..patches } } else { patches },
-            weights: Weights::new(&params.weights[start..], matrix),
-            out_step: if is_column { stride[0] } else { stride[1] } * channels,
-            out_base: ((first * stride[1] + phases.first) as isize - padding[1] as isize) * channels as isize,
-            out_channels: channels,
+        let weights = &params.weights[start..];
+        // A phase by itself has no pixels beside the row; phases together need fewer panels. Pairs of outputs may join phases of
+        // an odd number of channels.
+        let together = if channels.is_multiple_of(2) { 1 } else { phases.count.max(1) };
+        for phase in (0..phases.count).step_by(together) {
+            let matrix = Matrix { outputs: together * channels, ..matrix };
+            let weights = Weights::new(&weights[phase / together * matrix.int_len()..], matrix);
+            let first_phase = phases.first + phase;
+            // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
+            let last_column = usize::from(output.width) - 1 + padding[1];
+            let first = padding[1].saturating_sub(first_phase + together - 1).div_ceil(stride[1]);
+            let last = last_column.checked_sub(first_phase).map(|column| column / stride[1]);
+            let patches = Patches {
+                first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
+                size: [row_taps, phases.taps],
+                step: [0, 1],
+                count: last.map_or(0, |last| (last + 1).saturating_sub(first)),
+                channels: input.channels.into(),
+            };
+            let is_column = output.width == 1 && stride[1] == 1;
+            Product {
+                patches: if is_column { Patches { step: [1, 0], count, ..patches } } else { patches },
+                weights,
+                out_step: if is_column { stride[0] } else { stride[1] } * channels,
+                out_base: ((first * stride[1] + first_phase) as isize - padding[1] as isize) * channels as isize,
+                out_channels: channels,
+            }
+            .run::<T, X, Y>(x, params, scratch, y);
         }
-        .run::<T, X, Y>(x, params, scratch, y);
     }
 }
 
@@ -230,13 +239,27 @@ impl Patches {
         (narrowed, above * self.run_len() / 4)
     }
 
-    /// Whether the patches of `count` pixels from pixel `first` on lie within the input.
-    fn are_inside(&self, first: usize, count: usize, input: [usize; 2]) -> bool {
-        (0..2).all(|axis| {
-            let start = self.first[axis] + (first * self.step[axis]) as isize;
-            let end = start + ((count - 1) * self.step[axis] + self.size[axis]) as isize;
-            start >= 0 && end <= input[axis] as isize
-        })
+    /// The first row and column of pixel `pixel`'s patch.
+    fn origin(&self, pixel: usize) -> [isize; 2] {
+        [0, 1].map(|axis| self.first[axis] + (pixel * self.step[axis]) as isize)
+    }
+
+    /// Of the pixels `first..first + count`, those whose patches lie within the input.
+    fn inside(&self, first: usize, count: usize, input: [usize; 2]) -> Range<usize> {
+        let origin = self.origin(first);
+        let (mut start, mut end) = (0, count);
+        for axis in 0..2 {
+            let last = input[axis] as isize - self.size[axis] as isize - origin[axis];
+            if self.step[axis] == 0 {
+                if origin[axis] < 0 || last < 0 {
+                    end = 0;
+                }
+            } else {
+                start = start.max(origin[axis].min(0).unsigned_abs().div_ceil(self.step[axis]));
+                end = end.min(if last < 0 { 0 } else { last as usize / self.step[axis] + 1 });
+            }
+        }
+        start.min(end)..end
     }
 
     /// Copies the patches of `count` pixels from pixel `first` on into a panel for `pixels`. Gives the sums of their values.
@@ -249,27 +272,110 @@ impl Patches {
         panel: &mut [u32],
     ) -> T::Lanes {
         let mut sums = T::ZERO;
-        let width = x.row_len / self.channels;
         let len = self.size[0] * self.run_len();
-        if !len.is_multiple_of(4) || !self.are_inside(first, count, [x.height, width]) {
-            for pixel in 0..count {
+        let inside = self.inside(first, count, [x.height, x.row_len / self.channels]);
+        for pixel in 0..count {
+            let is_inside = inside.contains(&pixel);
+            if !is_inside && self.run_len() > SHORT_RUN || !len.is_multiple_of(4) {
                 T::clear::<X>(panel, pixels, pixel, len.div_ceil(4));
             }
+            if !is_inside {
+                sums.as_mut()[pixel] = self.place_clipped::<T, X>(x, self.origin(first + pixel), pixels, pixel, panel);
+            }
         }
-        for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
-            let [row, column] = [0, 1].map(|axis| self.first[axis] + ((first + pixel) * self.step[axis]) as isize);
-            // Of the columns, those within the input.
-            let before = column.min(0).unsigned_abs().min(self.size[1]);
-            let behind = usize::try_from(column + self.size[1] as isize - width as isize).unwrap_or(0);
-            let run_len = self.size[1].saturating_sub(before + behind) * self.channels;
-            let start = (column + before as isize) as usize * self.channels;
-            for i in 0..self.size[0] {
-                let run = x.row(row + i as isize).and_then(|row| row.get(start..start + run_len)).unwrap_or_default();
-                let k = i * self.run_len() + before * self.channels;
-                *sum = sum.wrapping_add(T::place(panel, pixels, pixel, k, run));
+        if self.step[0] == 0 {
+            self.place_inside::<T, X>(x, first, inside, pixels, panel, &mut sums);
+        } else {
+            for pixel in inside {
+                let [row, column] = self.origin(first + pixel);
+                sums.as_mut()[pixel] = if self.run_len() == x.row_len {
+                    self.place_rows::<T, X>(x, row as usize, pixels, pixel, panel)
+                } else {
+                    self.place_clipped::<T, X>(x, [row, column], pixels, pixel, panel)
+                };
             }
         }
         sums
+    }
+
+    /// Patches side by side in the same rows.
+    fn place_inside<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        first: usize,
+        inside: Range<usize>,
+        pixels: usize,
+        panel: &mut [u32],
+        sums: &mut T::Lanes,
+    ) {
+        if inside.is_empty() {
+            return;
+        }
+        let start = self.origin(first + inside.start)[1] as usize * self.channels;
+        let (step, run_len) = (self.step[1] * self.channels, self.run_len());
+        for i in 0..self.size[0] {
+            let mut runs = x.row(self.first[0] + i as isize).and_then(|row| row.get(start..)).unwrap_or_default();
+            if inside.len() == T::PIXELS && T::place_all(panel, i * run_len, runs, step, run_len, sums) {
+                continue;
+            }
+            for pixel in inside.clone() {
+                let run = runs.get(..run_len).unwrap_or_default();
+                sums.as_mut()[pixel] += T::place(panel, pixels, pixel, i * run_len, run);
+                runs = runs.get(step..).unwrap_or_default();
+            }
+        }
+    }
+
+    /// A patch of whole rows: they lie together, but where the ring ends.
+    fn place_rows<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        row: usize,
+        pixels: usize,
+        pixel: usize,
+        panel: &mut [u32],
+    ) -> i32 {
+        let slot = row % x.ring_rows;
+        let before_end = (x.ring_rows - slot).min(self.size[0]) * x.row_len;
+        let len = self.size[0] * x.row_len;
+        let run = x.ring.get(slot * x.row_len..).and_then(|run| run.get(..before_end)).unwrap_or_default();
+        let mut sum = T::place(panel, pixels, pixel, 0, run);
+        if before_end < len {
+            sum += T::place(panel, pixels, pixel, before_end, x.ring.get(..len - before_end).unwrap_or_default());
+        }
+        sum
+    }
+
+    /// A patch that lies partly beside the input.
+    #[inline(never)]
+    fn place_clipped<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        [row, column]: [isize; 2],
+        pixels: usize,
+        pixel: usize,
+        panel: &mut [u32],
+    ) -> i32 {
+        let width = x.row_len / self.channels;
+        let before = column.min(0).unsigned_abs().min(self.size[1]);
+        let behind = usize::try_from(column + self.size[1] as isize - width as isize).unwrap_or(0);
+        let run_len = self.size[1].saturating_sub(before + behind) * self.channels;
+        let start = (column + before as isize) as usize * self.channels;
+        let mut short = [X::zeroed(); SHORT_RUN];
+        let mut sum = 0;
+        for i in 0..self.size[0] {
+            let run = x.row(row + i as isize).and_then(|row| row.get(start..start + run_len)).unwrap_or_default();
+            let k = i * self.run_len();
+            if let Some(whole) = short.get_mut(..self.run_len()) {
+                // Zeros around it: a short run costs least where it is whole.
+                whole[before * self.channels..][..run.len()].copy_from_slice(run);
+                sum += T::place(panel, pixels, pixel, k, whole);
+                whole.fill(X::zeroed());
+            } else {
+                sum += T::place(panel, pixels, pixel, k + before * self.channels, run);
+            }
+        }
+        sum
     }
 }
 
@@ -321,14 +427,18 @@ impl Product<'_> {
         panel: &mut [u32],
         y: &mut [Y],
     ) {
-        let offsets = self.patches.gather::<T, X>(x, first, count, T::PIXELS, panel);
+        let mut offsets = self.patches.gather::<T, X>(x, first, count, T::PIXELS, panel);
+        for offset in offsets.as_mut() {
+            *offset = -*offset << 7;
+        }
         let panel = &panel[..];
-        let mut channel = 0;
-        for pair in 0..self.weights.outputs.div_ceil(2) {
+        let stored = self.store_panel::<T, X, Y>(first, count, &offsets, params, panel, y);
+        let mut channel = 2 * stored;
+        for pair in stored..self.weights.outputs.div_ceil(2) {
             let next = if channel + 1 == self.out_channels { 0 } else { channel + 1 };
             let mut sums = [T::ZERO; 2];
             for (sum, offset) in sums[0].as_mut().iter_mut().zip(offsets.as_ref()) {
-                *sum = params.bias[channel].wrapping_sub(offset << 7);
+                *sum = params.bias[channel].wrapping_add(*offset);
             }
             sums[1].as_mut().fill(params.bias[next]);
             T::multiply::<X>(panel, self.weights.pair(pair), &mut sums);
@@ -339,6 +449,37 @@ impl Product<'_> {
             }
             channel = if next + 1 == self.out_channels { 0 } else { next + 1 };
         }
+    }
+
+    /// As many pairs of outputs of a panel as the tile can store by itself; their number.
+    fn store_panel<T: Tile, X: Integer, Y: Integer>(
+        &self,
+        first: usize,
+        count: usize,
+        offsets: &T::Lanes,
+        params: &IntParams<'_>,
+        panel: &[u32],
+        y: &mut [Y],
+    ) -> usize {
+        let pairs = self.weights.outputs / 2;
+        let Ok(start) = usize::try_from(self.out_base.wrapping_add_unsigned(first * self.out_step)) else { return 0 };
+        let end = start + (count - 1) * self.out_step + 2 * pairs;
+        let is_whole = count == T::PIXELS && self.weights.outputs <= self.out_channels;
+        if size_of::<Y>() != 1 || !is_whole || !params.is_plain() || end > y.len() {
+            return 0;
+        }
+        let mut outputs = PanelOutputs {
+            panel,
+            weights: self.weights.words,
+            pair_len: self.weights.pair_len,
+            quads: self.weights.quads,
+            pairs,
+            bias: params.bias,
+            multiplier: params.multiplier,
+            y: bytemuck::cast_slice_mut(&mut y[start..end]),
+            step: self.out_step,
+        };
+        if T::multiply_store::<X>(&mut outputs, offsets) { pairs } else { 0 }
     }
 
     /// All outputs of one pixel.

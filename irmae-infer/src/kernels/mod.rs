@@ -13,8 +13,12 @@
 
 use core::ops::Range;
 
+#[cfg(irmae_dsp)]
+mod arch;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(irmae_dsp)]
+mod dsp;
 mod float;
 mod lower;
 pub(crate) mod packing;
@@ -23,6 +27,8 @@ mod portable;
 mod reference;
 mod tile;
 
+#[cfg(irmae_dsp)]
+pub use dsp::Dsp;
 pub use packing::{int_weights_len, scratch_len};
 pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 pub use portable::Portable;
@@ -105,4 +111,8 @@ impl Kernels for Reference {}
 conformance::conformance!(Reference);
 
 /// The fastest kernels for this target.
+#[cfg(not(irmae_dsp))]
 pub type Best = Portable;
+/// The fastest kernels for this target.
+#[cfg(irmae_dsp)]
+pub type Best = Dsp;

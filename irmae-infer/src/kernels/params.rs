@@ -42,7 +42,7 @@ impl<'a, X> Rows<'a, X> {
 }
 
 /// An integer activation: `u8` or `i16`.
-pub trait Integer: Pod {
+pub trait Integer: Pod + Into<i16> {
     /// Widens.
     fn to_i32(self) -> i32;
     /// Narrows a value that is already within the type's range.
@@ -155,6 +155,11 @@ impl<'a> IntParams<'a> {
         };
         // Not `clamp`: that panics where a hostile file has its ends crossed.
         y.max(self.clamp[0]).min(self.clamp[1])
+    }
+
+    /// Whether [`finish`](Self::finish) is no more than [`quant::requantize`], saturated to `u8`.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.activation.is_curved() && self.acc_shift == 0 && self.clamp == [0, 255]
     }
 
     fn post_scale(&self, channel: usize, y: i32) -> i32 {

@@ -26,6 +26,19 @@ pub(super) trait Tile {
     /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum.
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32;
 
+    /// [`place`](Tile::place) for all pixels of a panel at once, `len` values each, the next pixel's `step` values behind. Adds their
+    /// sums to `sums`. False, and nothing done, where that is not to be had.
+    fn place_all<X: Integer>(
+        _panel: &mut [u32],
+        _k: usize,
+        _x: &[X],
+        _step: usize,
+        _len: usize,
+        _sums: &mut Self::Lanes,
+    ) -> bool {
+        false
+    }
+
     /// Sets the `quads * 4` values of pixel `pixel` of `pixels` to 0.
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize);
 
@@ -36,6 +49,28 @@ pub(super) trait Tile {
     /// Adds the products of a panel of one pixel with many pairs of outputs, `sums[n][0] += sum u x` and `sums[n][1] += sum q x`.
     /// Pair `n` has the `2 * quads` words of weights from `n * pair_len`.
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: &[u32], pair_len: usize, quads: usize, sums: &mut [[i32; 2]]);
+
+    /// Many pairs of outputs of a whole panel at once, down to the outputs, whose sums start from `offsets` and a bias. False, and
+    /// nothing done, where that is not to be had.
+    fn multiply_store<X: Integer>(_outputs: &mut PanelOutputs<'_>, _offsets: &Self::Lanes) -> bool {
+        false
+    }
+}
+
+/// What [`Tile::multiply_store`] makes: `y[px * step + v] = clamp(requantize(sum, multiplier[v]), 0, 255)`.
+pub(super) struct PanelOutputs<'a> {
+    pub(super) panel: &'a [u32],
+    /// From the first pair on.
+    pub(super) weights: &'a [u32],
+    /// Words from one pair to the next.
+    pub(super) pair_len: usize,
+    /// Inputs in fours.
+    pub(super) quads: usize,
+    pub(super) pairs: usize,
+    pub(super) bias: &'a [i32],
+    pub(super) multiplier: &'a [i32],
+    pub(super) y: &'a mut [u8],
+    pub(super) step: usize,
 }
 
 /// Place of half `m` (two values, `k` and `k + 2`) of a pixel in a panel that keeps `HALVES` halves of a pixel together.
@@ -46,7 +81,7 @@ const fn half_index<const HALVES: usize>(m: usize, pixels: usize, pixel: usize) 
 
 /// [`Tile::place`] for panels with `HALVES` halves of a pixel together and cells of type `C`.
 #[inline]
-pub(super) fn place<X: Integer, C: Pod + From<X>, const HALVES: usize>(
+pub(super) fn place<X: Integer + Into<C>, C: Pod, const HALVES: usize>(
     panel: &mut [u32],
     pixels: usize,
     pixel: usize,
@@ -57,7 +92,7 @@ pub(super) fn place<X: Integer, C: Pod + From<X>, const HALVES: usize>(
     let mut sum = 0_i32;
     for (k, &x) in (k..).zip(x) {
         let half = k / 4 * 2 + k % 2;
-        cells[half_index::<HALVES>(half, pixels, pixel) * 2 + k % 4 / 2] = C::from(x);
+        cells[half_index::<HALVES>(half, pixels, pixel) * 2 + k % 4 / 2] = x.into();
         sum += x.to_i32();
     }
     sum

@@ -1,0 +1,27 @@
+//! Tells the crate which instructions the target has. `cfg(target_feature)` knows neither `dsp` nor `mve` on stable Rust.
+
+use std::env;
+
+/// Cores of Armv8.1-M with vectors of integers.
+const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
+/// Cores of Armv8-M with the DSP extension and without vectors.
+const DSP_CPUS: [&str; 3] = ["cortex-m33", "cortex-m35p", "star-mc1"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo:rustc-check-cfg=cfg(irmae_dsp)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_mve)");
+    let target = env::var("TARGET").unwrap_or_default();
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let has_cpu = |cpus: &[&str]| cpus.iter().any(|cpu| flags.contains(&format!("target-cpu={cpu}")));
+    let has_feature = |name: &str| flags.contains(&format!("+{name}"));
+    let is_v8m = target.starts_with("thumbv8m.main");
+    // Every Armv7E-M core has the DSP extension: that is the E.
+    if target.starts_with("thumbv7em") || is_v8m && (has_cpu(&DSP_CPUS) || has_cpu(&MVE_CPUS) || has_feature("dsp")) {
+        println!("cargo:rustc-cfg=irmae_dsp");
+    }
+    if is_v8m && (has_cpu(&MVE_CPUS) || has_feature("mve")) {
+        println!("cargo:rustc-cfg=irmae_mve");
+    }
+}

@@ -1,0 +1,6 @@
+//! The only unsafe code of the crate: instructions that Rust has no safe function for. Each function has a portable twin in
+//! another [`Tile`](super::tile::Tile), and conformance compares the two.
+#![allow(unsafe_code)]
+
+#[cfg(irmae_dsp)]
+pub(super) mod dsp;

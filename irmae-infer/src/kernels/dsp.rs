@@ -1,0 +1,84 @@
+//! Integer kernels for cores with the Arm DSP extension.
+
+use core::ops::Range;
+
+use super::arch::dsp as arch;
+use super::params::{ConvGeometry, IntParams, Integer, Rows};
+use super::tile::{self, PanelOutputs, Tile};
+use super::{Kernels, lower};
+
+/// Kernels for Cortex-M4, M7 and M33.
+#[derive(Debug, Clone, Copy)]
+pub struct Dsp;
+
+impl Kernels for Dsp {
+    lower::lowered!(DspTile);
+}
+
+/// Panels of 16-bit values, two of each pixel together.
+pub(super) struct DspTile;
+
+impl Tile for DspTile {
+    const PIXELS: usize = 4;
+    type Lanes = [i32; 4];
+    const ZERO: [i32; 4] = [0; 4];
+
+    #[inline(always)]
+    fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
+        if size_of::<X>() == 1 && k.is_multiple_of(4) && x.len().is_multiple_of(4) {
+            let (quads, _) = bytemuck::cast_slice::<X, u8>(x).as_chunks();
+            let panel = &mut panel[k / 2 * pixels + pixel..];
+            // A panel is for one pixel or for all.
+            if pixels == 1 { arch::place_quads::<4>(panel, quads) } else { arch::place_quads::<16>(panel, quads) }
+        } else {
+            tile::place::<X, i16, 1>(panel, pixels, pixel, k, x)
+        }
+    }
+
+    fn place_all<X: Integer>(
+        panel: &mut [u32],
+        k: usize,
+        x: &[X],
+        step: usize,
+        len: usize,
+        sums: &mut [i32; 4],
+    ) -> bool {
+        let is_whole = size_of::<X>() == 1 && k.is_multiple_of(4) && len.is_multiple_of(4);
+        if is_whole {
+            arch::place_four(&mut panel[2 * k..], bytemuck::cast_slice(x), step, len / 4, sums);
+        }
+        is_whole
+    }
+
+    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize) {
+        for cells in panel[pixel..].chunks_mut(pixels).take(2 * quads) {
+            cells[0] = 0;
+        }
+    }
+
+    fn multiply<X: Integer>(panel: &[u32], weights: &[u32], sums: &mut [[i32; 4]; 2]) {
+        if size_of::<X>() == 1 {
+            arch::multiply::<false>(panel, weights, sums);
+        } else {
+            arch::multiply::<true>(panel, weights, sums);
+        }
+    }
+
+    fn multiply_pixel<X: Integer>(
+        panel: &[u32],
+        weights: &[u32],
+        pair_len: usize,
+        quads: usize,
+        sums: &mut [[i32; 2]],
+    ) {
+        if size_of::<X>() == 1 {
+            arch::multiply_pixel::<false>(panel, weights, pair_len, quads, sums);
+        } else {
+            arch::multiply_pixel::<true>(panel, weights, pair_len, quads, sums);
+        }
+    }
+
+    fn multiply_store<X: Integer>(outputs: &mut PanelOutputs<'_>, offsets: &[i32; 4]) -> bool {
+        size_of::<X>() == 1 && arch::multiply_store(outputs, *offsets)
+    }
+}
