@@ -13,11 +13,12 @@ use trainer::eval::precision_name;
 use crate::network::{Network, half_name};
 use crate::peer::{Entry, Peers};
 
-/// Odd, for the median.
-const ROUNDS: usize = 5;
-const WARM_UP: Duration = Duration::from_millis(100);
-const MEASUREMENT: Duration = Duration::from_millis(300);
-const SAMPLES: usize = 20;
+/// Short and many: what disturbs one round leaves the median alone.
+const ROUNDS: usize = 15;
+const WARM_UP: Duration = Duration::from_millis(20);
+const MEASUREMENT: Duration = Duration::from_millis(80);
+/// The fewest that criterion takes.
+const SAMPLES: usize = 10;
 /// For criterion's estimate of its own error, which is not used: the rounds show it.
 const RESAMPLES: usize = 1001;
 
@@ -32,7 +33,7 @@ pub(crate) struct Row {
     median_us: f64,
     /// Least and largest median of a round.
     spread_us: [f64; 2],
-    /// Its time over ours.
+    /// Its time over ours in the same round: the median of the rounds.
     ratio: f64,
     /// Largest difference to libtorch's output in `f32`, as a share of the largest value there.
     difference: f64,
@@ -82,17 +83,21 @@ impl Stopwatch {
                 times.push(self.median_us(&id, entry)?);
             }
         }
-        times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
-        let ours = times[0][ROUNDS / 2];
-        let row = |((entry, times), difference): ((Entry<'_>, Vec<f64>), f64)| Row {
-            half: half_name(half),
-            precision: precision_name(precision),
-            peer: entry.name,
-            version: entry.version,
-            median_us: times[ROUNDS / 2],
-            spread_us: [times[0], times[ROUNDS - 1]],
-            ratio: times[ROUNDS / 2] / ours,
-            difference,
+        let ours = times[0].clone();
+        let row = |((entry, times), difference): ((Entry<'_>, Vec<f64>), f64)| {
+            let ratios = times.iter().zip(&ours).map(|(theirs, ours)| theirs / ours);
+            let [_, ratio, _] = spread(ratios.collect());
+            let [least, median_us, largest] = spread(times);
+            Row {
+                half: half_name(half),
+                precision: precision_name(precision),
+                peer: entry.name,
+                version: entry.version,
+                median_us,
+                spread_us: [least, largest],
+                ratio,
+                difference,
+            }
         };
         Ok(entries.into_iter().zip(times).zip(differences).map(row).collect())
     }
@@ -105,6 +110,12 @@ impl Stopwatch {
         let estimates: Estimates = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
         Ok(estimates.median.point_estimate / 1e3)
     }
+}
+
+/// Least, median, largest.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [values[0], values[values.len() / 2], values[values.len() - 1]]
 }
 
 #[derive(Deserialize)]
@@ -128,6 +139,7 @@ fn check(expected: &[f32], precision: Precision, entry: &mut Entry<'_>) -> Resul
     };
     let output = entry.peer.output()?;
     ensure!(output.len() == expected.len(), "it gives {} values, not {}", output.len(), expected.len());
+    ensure!(output.iter().all(|value| value.is_finite()), "its output is not finite");
     let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, |a: f32, b| a.max(b.abs()));
     let difference =
         largest(&mut output.iter().zip(expected).map(|(y, e)| y - e)) / largest(&mut expected.iter().copied());

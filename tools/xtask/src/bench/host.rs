@@ -75,7 +75,7 @@ struct Time {
     median_us: f64,
     /// Least and largest median of a round.
     spread_us: [f64; 2],
-    /// Its time over ours.
+    /// Its time over ours in the same round: the median of the rounds.
     ratio: f64,
     /// Largest difference to libtorch's output in `f32`, as a share of the largest value there.
     difference: f64,
