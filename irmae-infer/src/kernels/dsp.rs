@@ -35,19 +35,16 @@ impl Tile for DspTile {
         }
     }
 
-    fn place_all<X: Integer>(
-        panel: &mut [u32],
-        k: usize,
-        x: &[X],
-        step: usize,
-        len: usize,
-        sums: &mut [i32; 4],
-    ) -> bool {
-        let is_whole = size_of::<X>() == 1 && k.is_multiple_of(4) && len.is_multiple_of(4);
-        if is_whole {
+    const PLACES_ALL: bool = true;
+
+    fn place_all<X: Integer>(panel: &mut [u32], k: usize, x: &[X], step: usize, len: usize, sums: &mut [i32; 4]) {
+        if size_of::<X>() == 1 {
             arch::place_four(&mut panel[2 * k..], bytemuck::cast_slice(x), step, len / 4, sums);
+        } else {
+            for (pixel, sum) in sums.iter_mut().enumerate() {
+                *sum += tile::place::<X, i16, 1>(panel, 4, pixel, k, &x[pixel * step..][..len]);
+            }
         }
-        is_whole
     }
 
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize) {

@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use super::packing::{self, Matrix};
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
+use super::patches::Patches;
 use super::tile::{PanelOutputs, Tile};
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
@@ -45,9 +46,6 @@ pub(super) use lowered;
 /// Pairs of outputs that are summed at a time for a single pixel.
 const PIXEL_PAIRS: usize = 8;
 
-/// Values of a patch in one row that are few enough to be padded in a buffer.
-const SHORT_RUN: usize = 16;
-
 /// See [`Kernels::conv_rows_int`](super::Kernels::conv_rows_int).
 pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
     geometry: &ConvGeometry,
@@ -66,6 +64,7 @@ pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
         size: kernel,
         step: [0, stride[1]],
         count: output.width.into(),
+        width: input.width.into(),
         channels: input.channels.into(),
     };
     if output.width == 1 {
@@ -142,6 +141,7 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
                 size: [row_taps, phases.taps],
                 step: [0, 1],
                 count: last.map_or(0, |last| (last + 1).saturating_sub(first)),
+                width: input.width.into(),
                 channels: input.channels.into(),
             };
             let is_column = output.width == 1 && stride[1] == 1;
@@ -205,177 +205,6 @@ impl<'a> Weights<'a> {
 
     fn pair(&self, pair: usize) -> &'a [u32] {
         &self.words[pair * self.pair_len..][..2 * self.quads]
-    }
-}
-
-/// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `size` rows and columns of input pixels from
-/// `first + n * step` on; what lies outside the input is 0.
-#[derive(Clone, Copy)]
-struct Patches {
-    first: [isize; 2],
-    size: [usize; 2],
-    step: [usize; 2],
-    count: usize,
-    channels: usize,
-}
-
-impl Patches {
-    /// Values of a patch that lie together in an input row.
-    fn run_len(&self) -> usize {
-        self.size[1] * self.channels
-    }
-
-    /// Without the rows that lie outside the input, and how many fours of values come before. Only where all pixels have the
-    /// same rows, of whole fours.
-    fn narrow(self, height: usize) -> (Self, usize) {
-        if self.step[0] > 0 || !self.run_len().is_multiple_of(4) {
-            return (self, 0);
-        }
-        let above = self.first[0].min(0).unsigned_abs().min(self.size[0]);
-        let below = usize::try_from(self.first[0] + self.size[0] as isize - height as isize).unwrap_or(0);
-        let rows = self.size[0].saturating_sub(above + below);
-        let narrowed =
-            Self { first: [self.first[0] + above as isize, self.first[1]], size: [rows, self.size[1]], ..self };
-        (narrowed, above * self.run_len() / 4)
-    }
-
-    /// The first row and column of pixel `pixel`'s patch.
-    fn origin(&self, pixel: usize) -> [isize; 2] {
-        [0, 1].map(|axis| self.first[axis] + (pixel * self.step[axis]) as isize)
-    }
-
-    /// Of the pixels `first..first + count`, those whose patches lie within the input.
-    fn inside(&self, first: usize, count: usize, input: [usize; 2]) -> Range<usize> {
-        let origin = self.origin(first);
-        let (mut start, mut end) = (0, count);
-        for axis in 0..2 {
-            let last = input[axis] as isize - self.size[axis] as isize - origin[axis];
-            if self.step[axis] == 0 {
-                if origin[axis] < 0 || last < 0 {
-                    end = 0;
-                }
-            } else {
-                start = start.max(origin[axis].min(0).unsigned_abs().div_ceil(self.step[axis]));
-                end = end.min(if last < 0 { 0 } else { last as usize / self.step[axis] + 1 });
-            }
-        }
-        start.min(end)..end
-    }
-
-    /// Copies the patches of `count` pixels from pixel `first` on into a panel for `pixels`. Gives the sums of their values.
-    fn gather<T: Tile, X: Integer>(
-        &self,
-        x: &Rows<'_, X>,
-        first: usize,
-        count: usize,
-        pixels: usize,
-        panel: &mut [u32],
-    ) -> T::Lanes {
-        let mut sums = T::ZERO;
-        let len = self.size[0] * self.run_len();
-        let inside = self.inside(first, count, [x.height, x.row_len / self.channels]);
-        for pixel in 0..count {
-            let is_inside = inside.contains(&pixel);
-            if !is_inside && self.run_len() > SHORT_RUN || !len.is_multiple_of(4) {
-                T::clear::<X>(panel, pixels, pixel, len.div_ceil(4));
-            }
-            if !is_inside {
-                sums.as_mut()[pixel] = self.place_clipped::<T, X>(x, self.origin(first + pixel), pixels, pixel, panel);
-            }
-        }
-        if self.step[0] == 0 {
-            self.place_inside::<T, X>(x, first, inside, pixels, panel, &mut sums);
-        } else {
-            for pixel in inside {
-                let [row, column] = self.origin(first + pixel);
-                sums.as_mut()[pixel] = if self.run_len() == x.row_len {
-                    self.place_rows::<T, X>(x, row as usize, pixels, pixel, panel)
-                } else {
-                    self.place_clipped::<T, X>(x, [row, column], pixels, pixel, panel)
-                };
-            }
-        }
-        sums
-    }
-
-    /// Patches side by side in the same rows.
-    fn place_inside<T: Tile, X: Integer>(
-        &self,
-        x: &Rows<'_, X>,
-        first: usize,
-        inside: Range<usize>,
-        pixels: usize,
-        panel: &mut [u32],
-        sums: &mut T::Lanes,
-    ) {
-        if inside.is_empty() {
-            return;
-        }
-        let start = self.origin(first + inside.start)[1] as usize * self.channels;
-        let (step, run_len) = (self.step[1] * self.channels, self.run_len());
-        for i in 0..self.size[0] {
-            let mut runs = x.row(self.first[0] + i as isize).and_then(|row| row.get(start..)).unwrap_or_default();
-            if inside.len() == T::PIXELS && T::place_all(panel, i * run_len, runs, step, run_len, sums) {
-                continue;
-            }
-            for pixel in inside.clone() {
-                let run = runs.get(..run_len).unwrap_or_default();
-                sums.as_mut()[pixel] += T::place(panel, pixels, pixel, i * run_len, run);
-                runs = runs.get(step..).unwrap_or_default();
-            }
-        }
-    }
-
-    /// A patch of whole rows: they lie together, but where the ring ends.
-    fn place_rows<T: Tile, X: Integer>(
-        &self,
-        x: &Rows<'_, X>,
-        row: usize,
-        pixels: usize,
-        pixel: usize,
-        panel: &mut [u32],
-    ) -> i32 {
-        let slot = row % x.ring_rows;
-        let before_end = (x.ring_rows - slot).min(self.size[0]) * x.row_len;
-        let len = self.size[0] * x.row_len;
-        let run = x.ring.get(slot * x.row_len..).and_then(|run| run.get(..before_end)).unwrap_or_default();
-        let mut sum = T::place(panel, pixels, pixel, 0, run);
-        if before_end < len {
-            sum += T::place(panel, pixels, pixel, before_end, x.ring.get(..len - before_end).unwrap_or_default());
-        }
-        sum
-    }
-
-    /// A patch that lies partly beside the input.
-    #[inline(never)]
-    fn place_clipped<T: Tile, X: Integer>(
-        &self,
-        x: &Rows<'_, X>,
-        [row, column]: [isize; 2],
-        pixels: usize,
-        pixel: usize,
-        panel: &mut [u32],
-    ) -> i32 {
-        let width = x.row_len / self.channels;
-        let before = column.min(0).unsigned_abs().min(self.size[1]);
-        let behind = usize::try_from(column + self.size[1] as isize - width as isize).unwrap_or(0);
-        let run_len = self.size[1].saturating_sub(before + behind) * self.channels;
-        let start = (column + before as isize) as usize * self.channels;
-        let mut short = [X::zeroed(); SHORT_RUN];
-        let mut sum = 0;
-        for i in 0..self.size[0] {
-            let run = x.row(row + i as isize).and_then(|row| row.get(start..start + run_len)).unwrap_or_default();
-            let k = i * self.run_len();
-            if let Some(whole) = short.get_mut(..self.run_len()) {
-                // Zeros around it: a short run costs least where it is whole.
-                whole[before * self.channels..][..run.len()].copy_from_slice(run);
-                sum += T::place(panel, pixels, pixel, k, whole);
-                whole.fill(X::zeroed());
-            } else {
-                sum += T::place(panel, pixels, pixel, k + before * self.channels, run);
-            }
-        }
-        sum
     }
 }
 

@@ -23,6 +23,7 @@ mod float;
 mod lower;
 pub(crate) mod packing;
 mod params;
+mod patches;
 mod portable;
 mod reference;
 mod tile;

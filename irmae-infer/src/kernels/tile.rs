@@ -26,18 +26,12 @@ pub(super) trait Tile {
     /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum.
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32;
 
-    /// [`place`](Tile::place) for all pixels of a panel at once, `len` values each, the next pixel's `step` values behind. Adds their
-    /// sums to `sums`. False, and nothing done, where that is not to be had.
-    fn place_all<X: Integer>(
-        _panel: &mut [u32],
-        _k: usize,
-        _x: &[X],
-        _step: usize,
-        _len: usize,
-        _sums: &mut Self::Lanes,
-    ) -> bool {
-        false
-    }
+    /// Whether there is a [`Tile::place_all`].
+    const PLACES_ALL: bool = false;
+
+    /// [`place`](Tile::place) for all pixels of a panel at once, `len` values each, the next pixel's `step` values behind. Adds
+    /// their sums to `sums`. `k` and `len` are multiples of 4.
+    fn place_all<X: Integer>(_: &mut [u32], _k: usize, _x: &[X], _step: usize, _len: usize, _sums: &mut Self::Lanes) {}
 
     /// Sets the `quads * 4` values of pixel `pixel` of `pixels` to 0.
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize);

@@ -1,0 +1,190 @@
+//! Copies the input values that output pixels sum up into a panel.
+
+use super::params::{Integer, Rows};
+use super::tile::Tile;
+
+/// Values of a patch that can be put together in a buffer on the stack.
+const BUFFER_LEN: usize = 256;
+
+/// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `size` rows and columns of input pixels from
+/// `first + n * step` on; what lies outside the input is 0.
+#[derive(Clone, Copy)]
+pub(super) struct Patches {
+    pub(super) first: [isize; 2],
+    pub(super) size: [usize; 2],
+    pub(super) step: [usize; 2],
+    pub(super) count: usize,
+    /// Pixels in a row of the input, and values in a pixel.
+    pub(super) width: usize,
+    pub(super) channels: usize,
+}
+
+impl Patches {
+    /// Values of a patch that lie together in an input row.
+    pub(super) fn run_len(&self) -> usize {
+        self.size[1] * self.channels
+    }
+
+    /// Without the rows that lie outside the input, and how many fours of values come before. Only where all pixels have the
+    /// same rows, of whole fours.
+    pub(super) fn narrow(self, height: usize) -> (Self, usize) {
+        if self.step[0] > 0 || !self.run_len().is_multiple_of(4) {
+            return (self, 0);
+        }
+        let above = self.first[0].min(0).unsigned_abs().min(self.size[0]);
+        let below = usize::try_from(self.first[0] + self.size[0] as isize - height as isize).unwrap_or(0);
+        let rows = self.size[0].saturating_sub(above + below);
+        let narrowed =
+            Self { first: [self.first[0] + above as isize, self.first[1]], size: [rows, self.size[1]], ..self };
+        (narrowed, above * self.run_len() / 4)
+    }
+
+    /// The first row and column of pixel `pixel`'s patch.
+    fn origin(&self, pixel: usize) -> [isize; 2] {
+        let [row, column] = self.first;
+        [row + (pixel * self.step[0]) as isize, column + (pixel * self.step[1]) as isize]
+    }
+
+    /// Whether pixel `pixel`'s patch lies within the input.
+    fn is_inside(&self, pixel: usize, height: usize) -> bool {
+        let [row, column] = self.origin(pixel);
+        let (last_row, last_column) =
+            (height as isize - self.size[0] as isize, self.width as isize - self.size[1] as isize);
+        row >= 0 && row <= last_row && column >= 0 && column <= last_column
+    }
+
+    /// Fills a panel for `pixels` pixels with the patches of `count` from pixel `first` on. Gives the sums of their values.
+    pub(super) fn gather<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        first: usize,
+        count: usize,
+        pixels: usize,
+        panel: &mut [u32],
+    ) -> T::Lanes {
+        let mut sums = T::ZERO;
+        let is_even = self.run_len().is_multiple_of(4);
+        let are_inside = self.is_inside(first, x.height) && self.is_inside(first + count - 1, x.height);
+        if is_even
+            && are_inside
+            && self.step[0] == 0
+            && self.place_rows::<T, X>(x, first, count, pixels, panel, &mut sums)
+        {
+            return sums;
+        }
+        for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
+            let origin = self.origin(first + pixel);
+            let is_inside = are_inside || self.is_inside(first + pixel, x.height);
+            *sum = if is_inside && is_even {
+                self.place_inside::<T, X>(x, origin, pixels, pixel, panel)
+            } else if self.size[0] * self.run_len() <= BUFFER_LEN {
+                self.place_buffered::<T, X>(x, origin, pixels, pixel, panel)
+            } else {
+                self.place_clipped::<T, X>(x, origin, pixels, pixel, panel)
+            };
+        }
+        sums
+    }
+
+    /// Patches side by side in the same rows, a whole panel of them, where the tile knows how.
+    fn place_rows<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        first: usize,
+        count: usize,
+        pixels: usize,
+        panel: &mut [u32],
+        sums: &mut T::Lanes,
+    ) -> bool {
+        if !T::PLACES_ALL || count != T::PIXELS || pixels != count {
+            return false;
+        }
+        let [row, column] = self.origin(first);
+        let (start, step, run_len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
+        for i in 0..self.size[0] {
+            let runs = x.row(row + i as isize).and_then(|row| row.get(start..)).unwrap_or_default();
+            T::place_all(panel, i * run_len, runs, step, run_len, sums);
+        }
+        true
+    }
+
+    /// A patch within the input. Whole rows lie together, but where the ring ends.
+    fn place_inside<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        [row, column]: [isize; 2],
+        pixels: usize,
+        pixel: usize,
+        panel: &mut [u32],
+    ) -> i32 {
+        let run_len = self.run_len();
+        if run_len == x.row_len {
+            let slot = row as usize % x.ring_rows;
+            let len = self.size[0] * run_len;
+            let first_len = (x.ring_rows - slot).min(self.size[0]) * run_len;
+            let run = x.ring.get(slot * run_len..).and_then(|run| run.get(..first_len)).unwrap_or_default();
+            let mut sum = T::place(panel, pixels, pixel, 0, run);
+            if first_len < len {
+                sum += T::place(panel, pixels, pixel, first_len, x.ring.get(..len - first_len).unwrap_or_default());
+            }
+            return sum;
+        }
+        let start = column as usize * self.channels;
+        let mut sum = 0;
+        for i in 0..self.size[0] {
+            let run = x.row(row + i as isize).and_then(|row| row.get(start..start + run_len)).unwrap_or_default();
+            sum += T::place(panel, pixels, pixel, i * run_len, run);
+        }
+        sum
+    }
+
+    /// A patch that lies partly beside the input, or whose rows are no whole fours: put together first, so that it is placed as one.
+    #[inline(never)]
+    fn place_buffered<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        origin: [isize; 2],
+        pixels: usize,
+        pixel: usize,
+        panel: &mut [u32],
+    ) -> i32 {
+        let mut buffer = [X::zeroed(); BUFFER_LEN];
+        self.for_each_run(x, origin, |k, run| {
+            for (to, from) in buffer[k..].iter_mut().zip(run) {
+                *to = *from;
+            }
+        });
+        let len = (self.size[0] * self.run_len()).next_multiple_of(4);
+        T::place(panel, pixels, pixel, 0, &buffer[..len])
+    }
+
+    /// Any patch, run by run.
+    #[inline(never)]
+    fn place_clipped<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        origin: [isize; 2],
+        pixels: usize,
+        pixel: usize,
+        panel: &mut [u32],
+    ) -> i32 {
+        T::clear::<X>(panel, pixels, pixel, (self.size[0] * self.run_len()).div_ceil(4));
+        let mut sum = 0;
+        self.for_each_run(x, origin, |k, run| sum += T::place(panel, pixels, pixel, k, run));
+        sum
+    }
+
+    /// Calls `place(k, values)` for each input row of a patch, with the values that lie within the input.
+    #[inline(always)]
+    fn for_each_run<X: Integer>(&self, x: &Rows<'_, X>, [row, column]: [isize; 2], mut place: impl FnMut(usize, &[X])) {
+        let before = column.min(0).unsigned_abs().min(self.size[1]);
+        let behind = usize::try_from(column + self.size[1] as isize - self.width as isize).unwrap_or(0);
+        let len = self.size[1].saturating_sub(before + behind) * self.channels;
+        let start = (column + before as isize) as usize * self.channels;
+        for i in 0..self.size[0] {
+            if let Some(run) = x.row(row + i as isize).and_then(|row| row.get(start..start + len)) {
+                place(i * self.run_len() + before * self.channels, run);
+            }
+        }
+    }
+}
