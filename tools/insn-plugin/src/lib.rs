@@ -79,10 +79,10 @@ extern "C" fn on_translate(_id: qemu::Id, block: *mut qemu::Block) {
         for index in 0..qemu::qemu_plugin_tb_n_insns(block) {
             let instruction = qemu::qemu_plugin_tb_get_insn(block, index);
             let size = qemu::qemu_plugin_insn_size(instruction);
-            let code = slice::from_raw_parts(qemu::qemu_plugin_insn_data(instruction).cast(), size);
+            let code = family.first(slice::from_raw_parts(qemu::qemu_plugin_insn_data(instruction).cast(), size));
             let before = cost;
             cost += Cost { instructions: 1, cycles: family.cycles(&mut pipeline, code) };
-            end += size as u64;
+            end += code.len() as u64;
             match family.marker(code) {
                 Some(begins) => markers.push((instruction, begins, if begins { cost } else { before })),
                 None => qemu::qemu_plugin_register_vcpu_mem_cb(

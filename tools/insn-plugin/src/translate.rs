@@ -23,6 +23,16 @@ impl Family {
         }
     }
 
+    /// The instruction at the start of `code`. At the end of a page QEMU 7.2 gives what it has read of the next one with it.
+    pub(crate) fn first(self, code: &[u8]) -> &[u8] {
+        let is_wide = match (self, code) {
+            (Family::Arm, [_, high, ..]) => high >> 3 >= 0b11101,
+            (Family::RiscV, [low, ..]) => low & 0b11 == 0b11,
+            _ => false,
+        };
+        &code[..code.len().min(if is_wide { 4 } else { 2 })]
+    }
+
     /// Whether the instruction marks the beginning (true) or the end of a region. They do nothing, and no compiler makes
     /// them: `mov r11, r11` and `mov r12, r12`, or `slti zero, zero, 1` and `slti zero, zero, 2`.
     pub(crate) fn marker(self, code: &[u8]) -> Option<bool> {
