@@ -65,12 +65,15 @@ impl Patches {
         let mut sums = T::ZERO;
         let is_even = self.run_len().is_multiple_of(4);
         let are_inside = self.is_inside(first, x.height) && self.is_inside(first + count - 1, x.height);
-        if is_even
-            && are_inside
-            && self.step[0] == 0
-            && self.place_rows::<T, X>(x, first, count, pixels, panel, &mut sums)
-        {
-            return sums;
+        if T::PLACES_ALL && is_even && count == T::PIXELS && self.step[0] == 0 {
+            if are_inside {
+                self.place_rows::<T, X>(x, first, panel, &mut sums);
+                return sums;
+            }
+            if ((count - 1) * self.step[1] + self.size[1]) * self.channels <= BUFFER_LEN {
+                self.place_padded_rows::<T, X>(x, first, panel, &mut sums);
+                return sums;
+            }
         }
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
             let origin = self.origin(first + pixel);
@@ -86,26 +89,34 @@ impl Patches {
         sums
     }
 
-    /// Patches side by side in the same rows, a whole panel of them, where the tile knows how.
-    fn place_rows<T: Tile, X: Integer>(
-        &self,
-        x: &Rows<'_, X>,
-        first: usize,
-        count: usize,
-        pixels: usize,
-        panel: &mut [u32],
-        sums: &mut T::Lanes,
-    ) -> bool {
-        if !T::PLACES_ALL || count != T::PIXELS || pixels != count {
-            return false;
-        }
+    /// A whole panel of patches side by side, within the input.
+    fn place_rows<T: Tile, X: Integer>(&self, x: &Rows<'_, X>, first: usize, panel: &mut [u32], sums: &mut T::Lanes) {
         let [row, column] = self.origin(first);
         let (start, step, run_len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
         for i in 0..self.size[0] {
             let runs = x.row(row + i as isize).and_then(|row| row.get(start..)).unwrap_or_default();
             T::place_all(panel, i * run_len, runs, step, run_len, sums);
         }
-        true
+    }
+
+    /// As [`Patches::place_rows`], partly beside the input: what a row has is put between zeros first.
+    #[inline(never)]
+    fn place_padded_rows<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        first: usize,
+        panel: &mut [u32],
+        sums: &mut T::Lanes,
+    ) {
+        let (step, run_len) = (self.step[1] * self.channels, self.run_len());
+        let columns = (T::PIXELS - 1) * self.step[1] + self.size[1];
+        let all = Self { size: [self.size[0], columns], ..*self };
+        let mut buffer = [X::zeroed(); BUFFER_LEN];
+        all.for_each_run(x, self.origin(first), |i, at, run| {
+            let end = at + run.len();
+            buffer[at..end].copy_from_slice(run);
+            T::place_all(panel, i * run_len, &buffer[..columns * self.channels], step, run_len, sums);
+        });
     }
 
     /// A patch within the input. Whole rows lie together, but where the ring ends.
@@ -149,7 +160,8 @@ impl Patches {
         panel: &mut [u32],
     ) -> i32 {
         let mut buffer = [X::zeroed(); BUFFER_LEN];
-        self.for_each_run(x, origin, |k, run| {
+        self.for_each_run(x, origin, |i, at, run| {
+            let k = i * self.run_len() + at;
             for (to, from) in buffer[k..].iter_mut().zip(run) {
                 *to = *from;
             }
@@ -170,20 +182,28 @@ impl Patches {
     ) -> i32 {
         T::clear::<X>(panel, pixels, pixel, (self.size[0] * self.run_len()).div_ceil(4));
         let mut sum = 0;
-        self.for_each_run(x, origin, |k, run| sum += T::place(panel, pixels, pixel, k, run));
+        self.for_each_run(x, origin, |i, at, run| {
+            sum += T::place(panel, pixels, pixel, i * self.run_len() + at, run);
+        });
         sum
     }
 
-    /// Calls `place(k, values)` for each input row of a patch, with the values that lie within the input.
+    /// Calls `place(i, at, values)` for each row `i` of a patch that lies within the input: the values that do, which start
+    /// `at` values behind the patch.
     #[inline(always)]
-    fn for_each_run<X: Integer>(&self, x: &Rows<'_, X>, [row, column]: [isize; 2], mut place: impl FnMut(usize, &[X])) {
+    fn for_each_run<X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        [row, column]: [isize; 2],
+        mut place: impl FnMut(usize, usize, &[X]),
+    ) {
         let before = column.min(0).unsigned_abs().min(self.size[1]);
         let behind = usize::try_from(column + self.size[1] as isize - self.width as isize).unwrap_or(0);
         let len = self.size[1].saturating_sub(before + behind) * self.channels;
         let start = (column + before as isize) as usize * self.channels;
         for i in 0..self.size[0] {
             if let Some(run) = x.row(row + i as isize).and_then(|row| row.get(start..start + len)) {
-                place(i * self.run_len() + before * self.channels, run);
+                place(i, before * self.channels, run);
             }
         }
     }
