@@ -76,7 +76,8 @@ pub(crate) fn run(env: &Env, options: &Options) -> Result<(), BenchError> {
     let times_host = options.is_all() && !options.check && !options.update_budget;
     let host = if times_host { Some(host::measure(env)?) } else { None };
     let (commit, rustc) = (commit(&env.root), first_line(Command::new("rustc").arg("--version")));
-    let report = Report { commit, rustc, qemu: counter.version(), layers, networks, host };
+    let (qemu, opt_level) = (counter.version(), opt_level(&env.root));
+    let report = Report { commit, rustc, opt_level, qemu, layers, networks, host };
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report).expect("strings and numbers can be written");
         fs::write(path, text + "\n").map_err(FirmwareError::io(path))?;
@@ -140,6 +141,14 @@ fn check(budget: &Budget, measured: &Budget, report: &Report, is_all: bool) -> R
 
 fn commit(root: &Path) -> String {
     first_line(Command::new("git").current_dir(root).args(["describe", "--always", "--abbrev=40", "--dirty"]))
+}
+
+/// How the firmware is optimised: as its manifest says, unless the environment says otherwise.
+fn opt_level(root: &Path) -> String {
+    let manifest = fs::read_to_string(root.join("firmware/Cargo.toml")).unwrap_or_default();
+    let stated = manifest.lines().find_map(|line| line.strip_prefix("opt-level = ")).unwrap_or("3");
+    let given = std::env::var("CARGO_PROFILE_RELEASE_OPT_LEVEL");
+    given.unwrap_or_else(|_| stated.trim_matches('"').to_string())
 }
 
 /// What a program says, or nothing.

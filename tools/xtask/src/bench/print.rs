@@ -9,7 +9,8 @@ use super::{
 
 /// Everything that was counted and timed.
 pub(super) fn tables(report: &Report) -> String {
-    let mut text = format!("At {}; {}; {}\n", report.commit, report.rustc, report.qemu);
+    let Report { commit, rustc, opt_level, qemu, .. } = report;
+    let mut text = format!("At {commit}; {rustc}, opt-level {opt_level}; {qemu}\n");
     let cores: Vec<&str> = CORES.iter().map(|core| core.name).filter(|name| has_core(report, name)).collect();
     if !report.layers.is_empty() {
         text += &format!("\nInstructions of a layer (per useful multiplication)\n\n{}", layers(report, &cores));

@@ -10,6 +10,8 @@ pub(super) struct Report {
     pub(super) commit: String,
     /// The compiler.
     pub(super) rustc: String,
+    /// How it optimised.
+    pub(super) opt_level: String,
     /// The emulator.
     pub(super) qemu: String,
     /// Single layers.
