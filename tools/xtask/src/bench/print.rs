@@ -42,9 +42,9 @@ fn distinct<'a>(keys: impl Iterator<Item = String> + 'a) -> Vec<String> {
 }
 
 fn layers(report: &Report, cores: &[&str]) -> Table {
-    let mut table = Table::new(
-        ["layer", "multiplications", "buffer B"].iter().chain(cores).copied().chain(["m4 cycles, modelled"]),
-    );
+    let has_cycles = report.layers.iter().any(|layer| layer.modelled_cycles.is_some());
+    let cycles = has_cycles.then_some("m4 cycles, modelled");
+    let mut table = Table::new(["layer", "multiplications", "buffer B"].iter().chain(cores).copied().chain(cycles));
     for name in distinct(report.layers.iter().map(|layer| layer.layer.clone())) {
         let of_name = || report.layers.iter().filter(|layer| layer.layer == name);
         let Some(first) = of_name().next() else { continue };
@@ -54,7 +54,7 @@ fn layers(report: &Report, cores: &[&str]) -> Table {
                 format!("{} ({:.2})", grouped(layer.instructions), layer.instructions as f64 / layer.macs as f64)
             }));
         }
-        row.push(of_name().find_map(|layer| layer.modelled_cycles).map(grouped).unwrap_or_default());
+        row.extend(of_name().find_map(|layer| layer.modelled_cycles).map(grouped));
         table.push(row);
     }
     table
