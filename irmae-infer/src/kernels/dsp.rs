@@ -3,7 +3,9 @@
 use core::ops::Range;
 
 use super::arch::dsp as arch;
-use super::params::{ConvGeometry, IntParams, Integer, Rows};
+use super::float;
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::portable::PortableTile;
 use super::tile::{self, PanelOutputs, Tile};
 use super::{Kernels, lower};
 
@@ -13,6 +15,7 @@ pub struct Dsp;
 
 impl Kernels for Dsp {
     lower::lowered!(DspTile);
+    float::real!(PortableTile, 1, 2, 4);
 }
 
 /// Panels of 16-bit values, two of each pixel together.
@@ -73,6 +76,14 @@ impl Tile for DspTile {
         } else {
             arch::multiply_pixel::<true>(panel, weights, pair_len, quads, sums);
         }
+    }
+
+    const ADDS_COLUMNS: bool = true;
+
+    fn add_columns(x: &[u8], weights: &[u32], expanded: &mut [u32], sums: &mut [[i32; 2]]) {
+        let expanded = &mut expanded[..2 * weights.len()];
+        arch::expand_columns(weights, expanded);
+        arch::add_columns(x, expanded, sums);
     }
 
     fn multiply_store<X: Integer>(outputs: &mut PanelOutputs<'_>, offsets: &[i32; 4]) -> bool {

@@ -10,6 +10,7 @@ use super::packing::{self, Matrix};
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
 use super::patches::Patches;
 use super::tile::{PanelOutputs, Tile};
+use crate::quant;
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
 macro_rules! lowered {
@@ -121,6 +122,10 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
     let channels = usize::from(output.channels);
     let (row, phase) = ((out_row + padding[0]) / stride[0], (out_row + padding[0]) % stride[0]);
     let row_taps = packing::phase_taps(kernel[0], stride[0], phase);
+    let first_row = (row + 1) as isize - row_taps as isize;
+    if add_columns::<T, X, Y>(geometry, phase, first_row, x, params, scratch, y) {
+        return;
+    }
     for (group, phases) in packing::phase_groups(kernel[1], stride[1]).into_iter().enumerate() {
         let start = packing::transpose_start(window, input, output, (phase, group), Matrix::int_len);
         let matrix = packing::transpose_matrix(window, input, output, phase, group);
@@ -137,7 +142,7 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
             let first = padding[1].saturating_sub(first_phase + together - 1).div_ceil(stride[1]);
             let last = last_column.checked_sub(first_phase).map(|column| column / stride[1]);
             let patches = Patches {
-                first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
+                first: [first_row, (first + 1) as isize - phases.taps as isize],
                 size: [row_taps, phases.taps],
                 step: [0, 1],
                 count: last.map_or(0, |last| (last + 1).saturating_sub(first)),
@@ -155,6 +160,52 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
             .run::<T, X, Y>(x, params, scratch, y);
         }
     }
+}
+
+/// A row of one output channel, kernel 4 and stride 2 across: a panel would be filled for two outputs only, so the input is taken
+/// as it lies, column by column. False, and nothing done, where the row is none of those or `scratch` is too small.
+fn add_columns<T: Tile, X: Integer, Y: Integer>(
+    geometry: &ConvGeometry,
+    phase: usize,
+    first_row: isize,
+    x: &Rows<'_, X>,
+    params: &IntParams<'_>,
+    scratch: &mut [u32],
+    y: &mut [Y],
+) -> bool {
+    let ConvGeometry { input, output, window } = *geometry;
+    let is_such =
+        output.channels == 1 && window.kernel[1] == 4 && window.stride[1] == 2 && input.channels.is_multiple_of(4);
+    if !T::ADDS_COLUMNS || !is_such || size_of::<X>() != 1 {
+        return false;
+    }
+    // Of one row: two columns, each of a pair's words for all channels.
+    let words = usize::from(input.channels);
+    let columns = usize::from(input.width) + 1;
+    let Some((expanded, sums)) = scratch.split_at_mut_checked(2 * words) else { return false };
+    let Some(sums) = sums.get_mut(..2 * columns) else { return false };
+    let sums: &mut [[i32; 2]] = bytemuck::cast_slice_mut(sums);
+    sums.fill([params.bias[0]; 2]);
+    // A matrix for each row phase, of one pair.
+    let taps = |phase| packing::phase_taps(window.kernel[0].into(), window.stride[0].into(), phase);
+    let start = (0..phase).map(taps).sum::<usize>() * words;
+    for (row, weights) in (first_row..).zip(params.weights[start..].chunks_exact(words).take(taps(phase))) {
+        if let Some(row) = x.row(row) {
+            T::add_columns(bytemuck::cast_slice(row), weights, expanded, sums);
+        }
+    }
+    // Sum `n` is output column `n - padding`.
+    let sums = &sums.as_flattened()[usize::from(window.padding[1])..];
+    if params.is_plain() && size_of::<Y>() == 1 {
+        for (y, &sum) in y.iter_mut().zip(sums) {
+            *y = Y::from_clamped(quant::requantize(sum, params.multiplier[0]).clamp(0, 255));
+        }
+    } else {
+        for (y, &sum) in y.iter_mut().zip(sums) {
+            *y = Y::from_clamped(params.finish(0, sum));
+        }
+    }
+    true
 }
 
 /// See [`Kernels::dense_accumulate_int`](super::Kernels::dense_accumulate_int).

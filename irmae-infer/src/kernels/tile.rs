@@ -44,6 +44,16 @@ pub(super) trait Tile {
     /// Pair `n` has the `2 * quads` words of weights from `n * pair_len`.
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: &[u32], pair_len: usize, quads: usize, sums: &mut [[i32; 2]]);
 
+    /// Whether there is a [`Tile::add_columns`].
+    const ADDS_COLUMNS: bool = false;
+
+    /// One input row's share of a row of a transposed convolution with one output channel, two column phases and two taps in each:
+    /// for every input column `c`, with `channels` values of `x` and weights of the matrix's columns 0 and 1,
+    /// `sums[c + 1] += w[0] x[c]` and `sums[c] += w[1] x[c]`, both phases of each.
+    ///
+    /// `weights` are the row's words for a pair of outputs, column 0 before column 1. `expanded` has room for twice as many.
+    fn add_columns(_x: &[u8], _weights: &[u32], _expanded: &mut [u32], _sums: &mut [[i32; 2]]) {}
+
     /// Many pairs of outputs of a whole panel at once, down to the outputs, whose sums start from `offsets` and a bias. False, and
     /// nothing done, where that is not to be had.
     fn multiply_store<X: Integer>(_outputs: &mut PanelOutputs<'_>, _offsets: &Self::Lanes) -> bool {
