@@ -3,10 +3,9 @@
 //! Activations lie in memory as height, width, channels (channels last). A one-dimensional signal is `height` samples of
 //! width 1, so that a row of the network is one sample as the sensor delivers it.
 
-use serde::{Deserialize, Serialize};
-
 /// Height, width and channels of an activation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shape {
     /// Rows; samples of a one-dimensional signal.
@@ -56,7 +55,8 @@ impl Shape {
 }
 
 /// Kernel, stride and padding of a convolution, each as `[height, width]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Window {
     /// Taps.
@@ -79,7 +79,8 @@ impl Window {
 }
 
 /// The linear part of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Op {
     /// `y[o] = b[o] + sum_i w[o, i] x[i]` over the flattened input.
@@ -91,7 +92,8 @@ pub enum Op {
 }
 
 /// The function that follows the linear part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Activation {
     /// `y = x`

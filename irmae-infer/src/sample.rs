@@ -1,11 +1,10 @@
 //! The sensor's own number types, and how they enter and leave a network.
 
-use serde::{Deserialize, Serialize};
-
 use crate::quant;
 
 /// Type of the raw samples that a model was made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RawType {
     /// Pixels, 0 to 255.

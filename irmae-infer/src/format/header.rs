@@ -1,33 +1,28 @@
 //! The postcard header, and where the blob's sections lie.
 
-use heapless::Vec;
-use serde::{Deserialize, Serialize};
-
-use super::{ALIGNMENT, MAX_LAYERS};
-use crate::error::LoadError;
+use super::ALIGNMENT;
 use crate::layer::{Activation, Op, Shape};
 use crate::sample::RawType;
 
-/// All of a model but its weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// All of a model but its layers, which follow: how many, then a [`LayerHeader`] each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 pub struct Header<'a> {
     /// Type of the raw samples.
     pub raw: RawType,
     /// Shape of a window of samples: the encoder's input, the decoder's output.
     pub frame: Shape,
     /// Bits of each coefficient in a packet, in the order of the code.
-    #[serde(borrow)]
     pub bits: &'a [u8],
     /// Number type of the first layer's input.
     pub input: Element,
     /// Least and largest input of the first layer; not used by float models.
     pub input_clamp: [i32; 2],
-    /// The layers in order.
-    pub layers: Vec<LayerHeader, MAX_LAYERS>,
 }
 
 /// Number type of an activation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Element {
     /// Of `f32` and `f16` models.
@@ -60,7 +55,8 @@ impl Element {
 }
 
 /// One layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(serde::Serialize))]
 pub struct LayerHeader {
     /// The linear part.
     pub op: Op,
@@ -87,18 +83,21 @@ impl<'a> Sections<'a> {
         Self { rest: blob }
     }
 
-    /// The next section as `len` values of `T`.
-    pub(crate) fn take<T: bytemuck::AnyBitPattern>(&mut self, len: usize) -> Result<&'a [T], LoadError> {
-        let byte_len = len.checked_mul(size_of::<T>()).ok_or(LoadError::Length)?;
-        let padded = byte_len.checked_next_multiple_of(ALIGNMENT).ok_or(LoadError::Length)?;
-        let (section, rest) = self.rest.split_at_checked(padded).ok_or(LoadError::Length)?;
-        self.rest = rest;
-        bytemuck::try_cast_slice(&section[..byte_len]).map_err(|_| LoadError::Misaligned)
+    /// The next section as `len` values of `T`; `None` where fewer are left.
+    pub(crate) fn take<T: bytemuck::AnyBitPattern>(&mut self, len: usize) -> Option<&'a [T]> {
+        // Aligned as the file is, so this cannot fail.
+        bytemuck::try_cast_slice(self.take_bytes(len.checked_mul(size_of::<T>())?)?).ok()
     }
 
-    /// That nothing is left over.
-    pub(crate) fn finish(self) -> Result<(), LoadError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(LoadError::Length) }
+    fn take_bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (section, rest) = self.rest.split_at_checked(len.checked_next_multiple_of(ALIGNMENT)?)?;
+        self.rest = rest;
+        section.get(..len)
+    }
+
+    /// Whether nothing is left over.
+    pub(crate) fn is_empty(self) -> bool {
+        self.rest.is_empty()
     }
 
     /// Appends a section to `blob`, [`Sections::take`]'s inverse.

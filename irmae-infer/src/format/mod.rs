@@ -1,9 +1,10 @@
 //! The model file: envelope, postcard header, weight blob, checksum. `FORMAT.md` has every byte.
 //!
-//! Reader and writer face each other here: `Envelope::parse` and `Envelope::emit`, [`Header`] both ways by serde, and
-//! `Sections` lays out the blob for both.
+//! Reader and writer face each other here: `Envelope::parse` and `Envelope::emit`, `Fields` and what serde makes of [`Header`],
+//! and `Sections` lays out the blob for both.
 
 mod header;
+mod read;
 #[cfg(feature = "std")]
 mod write;
 
@@ -11,6 +12,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
 pub(crate) use header::Sections;
 pub use header::{Element, Header, LayerHeader};
+pub(crate) use read::Fields;
 #[cfg(feature = "std")]
 pub use write::{AlignedBytes, LayerSpec, ModelSpec, TransferSpec, WeightsSpec, WriteError, write};
 

@@ -5,7 +5,8 @@ use std::vec::Vec;
 use half::f16;
 
 use super::{
-    ALIGNMENT, CHECKSUM_LEN, ENVELOPE_LEN, Element, Envelope, Header, Kind, LayerHeader, Precision, Sections, crc32,
+    ALIGNMENT, CHECKSUM_LEN, ENVELOPE_LEN, Element, Envelope, Header, Kind, LayerHeader, MAX_LAYERS, Precision,
+    Sections, crc32,
 };
 use crate::error::LoadError;
 use crate::kernels::packing;
@@ -84,7 +85,7 @@ pub enum WeightsSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// More layers than [`MAX_LAYERS`](super::MAX_LAYERS).
+    /// More layers than [`MAX_LAYERS`].
     TooManyLayers,
     /// The header could not be written.
     Header,
@@ -97,7 +98,7 @@ pub enum WriteError {
 impl core::fmt::Display for WriteError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::TooManyLayers => write!(f, "a model file holds at most {} layers", super::MAX_LAYERS),
+            Self::TooManyLayers => write!(f, "a model file holds at most {MAX_LAYERS} layers"),
             Self::Header => f.write_str("the model's header cannot be written"),
             Self::TooLarge => f.write_str("the model file would exceed 2 GiB"),
             Self::Refused(error) => write!(f, "the model cannot be run: {error}"),
@@ -112,17 +113,13 @@ impl std::error::Error for WriteError {}
 /// # Errors
 /// A [`WriteError`]; sizes that contradict each other show as [`WriteError::Refused`].
 pub fn write(spec: &ModelSpec) -> Result<Vec<u8>, WriteError> {
-    let header = Header {
-        raw: spec.raw,
-        frame: spec.frame,
-        bits: &spec.bits,
-        input: spec.input,
-        input_clamp: spec.input_clamp,
-        layers: spec.layers.iter().map(|layer| layer.header).try_fold(heapless::Vec::new(), |mut layers, layer| {
-            layers.push(layer).map(|()| layers).map_err(|_| WriteError::TooManyLayers)
-        })?,
-    };
-    let header = postcard::to_stdvec(&header).map_err(|_| WriteError::Header)?;
+    let header =
+        Header { raw: spec.raw, frame: spec.frame, bits: &spec.bits, input: spec.input, input_clamp: spec.input_clamp };
+    if spec.layers.len() > MAX_LAYERS {
+        return Err(WriteError::TooManyLayers);
+    }
+    let layers: Vec<LayerHeader> = spec.layers.iter().map(|layer| layer.header).collect();
+    let header = postcard::to_stdvec(&(header, layers)).map_err(|_| WriteError::Header)?;
     let blob = blob(spec);
     let blob_offset = (ENVELOPE_LEN + header.len()).next_multiple_of(ALIGNMENT);
     let mut envelope = Envelope {

@@ -150,8 +150,7 @@ impl<'a> IntParams<'a> {
         let q = quant::requantize(acc << self.acc_shift, self.multiplier[channel]);
         let y = match self.activation {
             Activation::None | Activation::Relu => q,
-            Activation::Tanh => self.post_scale(channel, quant::tanh(q)),
-            Activation::Sigmoid => self.post_scale(channel, quant::sigmoid(q)),
+            Activation::Tanh | Activation::Sigmoid => self.curve(channel, q),
         };
         // Not `clamp`: that panics where a hostile file has its ends crossed.
         y.max(self.clamp[0]).min(self.clamp[1])
@@ -162,7 +161,10 @@ impl<'a> IntParams<'a> {
         !self.activation.is_curved() && self.acc_shift == 0 && self.clamp == [0, 255]
     }
 
-    fn post_scale(&self, channel: usize, y: i32) -> i32 {
+    /// Not inlined: it is long, and there is a [`finish`](Self::finish) in every kernel.
+    #[inline(never)]
+    fn curve(&self, channel: usize, q: i32) -> i32 {
+        let y = if self.activation == Activation::Tanh { quant::tanh(q) } else { quant::sigmoid(q) };
         quant::post_scale(y, self.post[0][channel], self.post[1][channel])
     }
 

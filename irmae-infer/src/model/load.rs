@@ -2,10 +2,10 @@
 
 use heapless::Vec;
 
-use super::{BUFFER_ALIGNMENT, Layer, Model, Region, Weights};
+use super::{Layer, Model, Region, Weights, align};
 use crate::error::LoadError;
 use crate::format::{
-    Element, Envelope, Header, Kind, LayerHeader, MAX_BITS, MAX_CODE, MAX_LAYERS, Precision, Sections,
+    Element, Envelope, Fields, Header, Kind, LayerHeader, MAX_BITS, MAX_CODE, MAX_LAYERS, Precision, Sections,
 };
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
@@ -16,39 +16,25 @@ use crate::sample::{RawType, Transfer};
 /// Checks and takes apart a file whose first byte is aligned.
 pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let envelope = Envelope::parse(bytes)?;
-    let header: Header<'_> = postcard::from_bytes(envelope.header(bytes)).map_err(|_| LoadError::Header)?;
+    if cfg!(not(feature = "float")) && envelope.precision != Precision::I8 {
+        return Err(LoadError::Precision);
+    }
+    let mut fields = Fields::new(envelope.header(bytes));
+    let header = fields.header().ok_or(LoadError::Header)?;
     check_code(&header)?;
     let mut sections = Sections::new(envelope.blob(bytes));
-    let transfer = load_transfer(&envelope, &header, &mut sections)?;
-    let steps = sections.take(header.bits.len())?;
-    let layers = load_layers(&envelope, &header, &mut sections)?;
-    sections.finish()?;
-    let scratch = check_buffer_len(&envelope, &layers)?;
-    let Header { raw, frame, bits, input_clamp, .. } = header;
-    Ok(Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers, scratch })
-}
-
-/// Where the scratch memory starts.
-fn check_buffer_len(envelope: &Envelope, layers: &[Layer<'_>]) -> Result<usize, LoadError> {
-    let (scratch, needed) = plan_end(layers).ok_or(LoadError::Length)?;
-    if needed == envelope.buffer_len {
-        Ok(scratch)
-    } else {
-        Err(LoadError::BufferLen { stated: envelope.buffer_len as u32, needed: needed as u32 })
+    let transfer = load_transfer(&envelope, &header, &mut sections).ok_or(LoadError::Length)?;
+    let steps = sections.take(header.bits.len()).ok_or(LoadError::Length)?;
+    let Header { raw, frame, bits, input, input_clamp } = header;
+    let model = Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers: Vec::new(), scratch: 0 };
+    // Layers go where they stay: a model is large, and a copy of it would lie on the stack beside it.
+    let mut loaded = Ok(model);
+    if let Ok(model) = &mut loaded
+        && let Err(why) = load_layers(model, input, fields, sections)
+    {
+        loaded = Err(why);
     }
-}
-
-/// What follows the layers' parts of the buffer: what the last one makes at a time, then scratch memory for whichever
-/// layer is at work. Start of the latter, and bytes of the whole.
-fn plan_end(layers: &[Layer<'_>]) -> Option<(usize, usize)> {
-    let last = layers.last()?;
-    let output_len = last.block_rows().checked_mul(last.output.row_len())?.checked_mul(last.output_element.size())?;
-    let scratch = last.region.end.checked_add(output_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-    let scratch_len = layers
-        .iter()
-        .try_fold(0, |most, layer| Some(scratch_len(layer.op, layer.input, layer.input_element)?.max(most)))?;
-    let len = scratch.checked_add(scratch_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-    (len <= i32::MAX as usize).then_some((scratch, len))
+    loaded
 }
 
 fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
@@ -56,14 +42,10 @@ fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
     if widths && (1..=MAX_CODE).contains(&header.bits.len()) { Ok(()) } else { Err(LoadError::Code) }
 }
 
-fn load_transfer<'a>(
-    envelope: &Envelope,
-    header: &Header<'_>,
-    sections: &mut Sections<'a>,
-) -> Result<Transfer<'a>, LoadError> {
+fn load_transfer<'a>(envelope: &Envelope, header: &Header<'_>, sections: &mut Sections<'a>) -> Option<Transfer<'a>> {
     let channels = usize::from(header.frame.channels);
     let real = envelope.precision != Precision::I8 || header.raw == RawType::F32;
-    Ok(match (header.raw, envelope.kind) {
+    Some(match (header.raw, envelope.kind) {
         _ if real => Transfer::Real { offset: sections.take(channels)?, gain: sections.take(channels)? },
         (RawType::U8, _) | (RawType::I16, Kind::Decoder) => Transfer::Identity,
         (RawType::U16, Kind::Decoder) => Transfer::OffsetBinary,
@@ -71,82 +53,80 @@ fn load_transfer<'a>(
     })
 }
 
+/// Puts the layers into `model`, and says where its scratch memory starts.
 fn load_layers<'a>(
-    envelope: &Envelope,
-    header: &Header<'_>,
-    sections: &mut Sections<'a>,
-) -> Result<Vec<Layer<'a>, MAX_LAYERS>, LoadError> {
-    let code = Shape::flat(header.bits.len() as u16);
-    let (mut input, output) = match envelope.kind {
-        Kind::Encoder => (header.frame, code),
-        Kind::Decoder => (code, header.frame),
-    };
-    let mut layers = Vec::new();
-    let (mut element, mut clamp, mut start, mut arriving) = (header.input, header.input_clamp, 0, 1);
-    if element != first_element(envelope, header.raw) || !element.holds(clamp) {
+    model: &mut Model<'a>,
+    mut element: Element,
+    mut fields: Fields<'_>,
+    mut sections: Sections<'a>,
+) -> Result<(), LoadError> {
+    let (precision, raw, is_encoder) = (model.precision(), model.raw, model.kind() == Kind::Encoder);
+    let code = Shape::flat(model.code_len() as u16);
+    let (mut input, output) = if is_encoder { (model.frame, code) } else { (code, model.frame) };
+    let (mut clamp, mut region, mut arriving, mut scratch) = (model.input_clamp, Region::default(), 1, 0);
+    if element != end_element(precision, raw, is_encoder) || !element.holds(clamp) {
         return Err(LoadError::Layer { index: 0 });
     }
-    for (index, layer) in (0_u8..).zip(&header.layers) {
-        let mismatch = LoadError::Layer { index };
-        check_layer(envelope.precision, input, layer).ok_or(mismatch)?;
-        let weights = load_weights(envelope.precision, input, layer, sections)?;
-        match &weights {
-            Weights::I8(params) => {
-                check_accumulator(layer.op, input, clamp, params).ok_or(LoadError::Overflow { index })?;
-            }
-            #[cfg(feature = "float")]
-            Weights::F32(_) | Weights::F16(_) => {}
+    let count = fields.length().filter(|&count| count <= MAX_LAYERS).ok_or(LoadError::Header)? as u8;
+    for index in 0..count {
+        let layer = fields.layer().ok_or(LoadError::Header)?;
+        if !is_sound(precision, input, &layer) {
+            return Err(LoadError::Layer { index });
         }
-        let region = Region::plan(start, layer.op, input, layer.output, element, arriving).ok_or(LoadError::Length)?;
-        let loaded = Layer {
-            op: layer.op,
-            activation: layer.activation,
-            input,
-            output: layer.output,
-            input_element: element,
-            output_element: layer.element,
-            weights,
-            region,
-        };
-        layers.push(loaded).map_err(|_| LoadError::Header)?;
-        arriving = layer.op.block_rows(layer.output);
-        (input, element, clamp, start) = (layer.output, layer.element, layer.clamp, region.end);
+        let weights = load_weights(precision, input, &layer, &mut sections).ok_or(LoadError::Length)?;
+        if let Weights::I8(params) = &weights
+            && !is_within_accumulator(layer.op, input, clamp, params)
+        {
+            return Err(LoadError::Overflow { index });
+        }
+        let LayerHeader { op, activation, output, element: output_element, .. } = layer;
+        region = Region::plan(region.end, op, input, output, element, arriving);
+        scratch = scratch.max(scratch_len(op, input, element).ok_or(LoadError::Length)?);
+        let loaded = Layer { op, activation, input, output, input_element: element, output_element, weights, region };
+        arriving = loaded.block_rows();
+        model.layers.push(loaded).map_err(|_| LoadError::Header)?;
+        (input, element, clamp) = (output, output_element, layer.clamp);
     }
-    if input != output || layers.is_empty() || element != last_element(envelope, header.raw) {
-        return Err(LoadError::Layer { index: (layers.len() as u8).saturating_sub(1) });
+    if count == 0 || input != output || element != end_element(precision, raw, !is_encoder) {
+        return Err(LoadError::Layer { index: count.saturating_sub(1) });
     }
-    Ok(layers)
+    if !sections.is_empty() {
+        return Err(LoadError::Length);
+    }
+    // Behind the layers' parts: what the last one makes at a time, then scratch memory for whichever is at work.
+    let made = arriving.saturating_mul(output.row_len()).saturating_mul(element.size());
+    model.scratch = align(region.end.saturating_add(made));
+    let needed = align(model.scratch.saturating_add(scratch));
+    check_buffer_len(model.buffer_len(), needed)
 }
 
-fn is_right_element(precision: Precision, element: Element) -> bool {
-    (precision == Precision::I8) == (element != Element::F32)
-}
-
-/// What a session puts into the first layer: raw pixels as `u8`, everything else of an integer model as `i16`.
-fn first_element(envelope: &Envelope, raw: RawType) -> Element {
-    match (envelope.precision, envelope.kind, raw) {
-        (Precision::F32 | Precision::F16, ..) => Element::F32,
-        (Precision::I8, Kind::Encoder, RawType::U8) => Element::U8,
-        (Precision::I8, ..) => Element::I16,
-    }
-}
-
-/// What a session takes from the last layer; see [`first_element`].
-fn last_element(envelope: &Envelope, raw: RawType) -> Element {
-    match (envelope.precision, envelope.kind, raw) {
-        (Precision::F32 | Precision::F16, ..) => Element::F32,
-        (Precision::I8, Kind::Decoder, RawType::U8) => Element::U8,
-        (Precision::I8, ..) => Element::I16,
+fn check_buffer_len(stated: usize, needed: usize) -> Result<(), LoadError> {
+    if needed > i32::MAX as usize {
+        Err(LoadError::Length)
+    } else if needed != stated {
+        Err(LoadError::BufferLen { stated: stated as u32, needed: needed as u32 })
+    } else {
+        Ok(())
     }
 }
 
-fn check_layer(precision: Precision, input: Shape, layer: &LayerHeader) -> Option<()> {
-    input.checked_len()?;
-    layer.output.checked_len()?;
-    let fits = layer.op.fits(input, layer.output)
-        && is_right_element(precision, layer.element)
-        && layer.element.holds(layer.clamp);
-    fits.then_some(())
+/// What a session puts into the first layer, or takes from the last one: at the sensor's end raw pixels as `u8`, everything
+/// else of an integer model as `i16`.
+fn end_element(precision: Precision, raw: RawType, is_sensor: bool) -> Element {
+    match (precision, raw) {
+        (Precision::F32 | Precision::F16, _) => Element::F32,
+        (Precision::I8, RawType::U8) if is_sensor => Element::U8,
+        (Precision::I8, _) => Element::I16,
+    }
+}
+
+/// Whether the layer can make its output of its input, and has numbers of the right type.
+fn is_sound(precision: Precision, input: Shape, layer: &LayerHeader) -> bool {
+    input.checked_len().is_some()
+        && layer.output.checked_len().is_some()
+        && layer.op.fits(input, layer.output)
+        && (precision == Precision::I8) == (layer.element != Element::F32)
+        && layer.element.holds(layer.clamp)
 }
 
 fn load_weights<'a>(
@@ -154,20 +134,20 @@ fn load_weights<'a>(
     input: Shape,
     layer: &LayerHeader,
     sections: &mut Sections<'a>,
-) -> Result<Weights<'a>, LoadError> {
+) -> Option<Weights<'a>> {
     let LayerHeader { op, output, activation, .. } = *layer;
-    Ok(match precision {
+    Some(match precision {
         #[cfg(feature = "float")]
         Precision::F32 => Weights::F32(load_float(input, layer, sections)?),
         #[cfg(feature = "float")]
         Precision::F16 => Weights::F16(load_float(input, layer, sections)?),
         #[cfg(not(feature = "float"))]
-        Precision::F32 | Precision::F16 => return Err(LoadError::Precision),
+        Precision::F32 | Precision::F16 => return None,
         Precision::I8 => {
             let channels = usize::from(output.channels);
             let post_len = if activation.is_curved() { channels } else { 0 };
             Weights::I8(IntParams {
-                weights: sections.take(int_weights_len(op, input, output).ok_or(LoadError::Length)?)?,
+                weights: sections.take(int_weights_len(op, input, output)?)?,
                 bias: sections.take(op.bias_len(output))?,
                 acc_shift: layer.acc_shift,
                 multiplier: sections.take(channels)?,
@@ -184,23 +164,22 @@ fn load_float<'a, W: FloatWeight>(
     input: Shape,
     layer: &LayerHeader,
     sections: &mut Sections<'a>,
-) -> Result<FloatParams<'a, W>, LoadError> {
+) -> Option<FloatParams<'a, W>> {
     let bias_len = layer.op.bias_len(layer.output);
-    let weights_len = layer.op.fan_in(input).checked_mul(bias_len).ok_or(LoadError::Length)?;
-    Ok(FloatParams {
+    let weights_len = layer.op.fan_in(input).checked_mul(bias_len)?;
+    Some(FloatParams {
         weights: sections.take(weights_len)?,
         bias: sections.take(bias_len)?,
         activation: layer.activation,
     })
 }
 
-/// That `|bias| + sum |w| |x|`, shifted, stays within `i32` whatever the input, so that sums are exact in any order.
-fn check_accumulator(op: Op, input: Shape, clamp: [i32; 2], params: &IntParams<'_>) -> Option<()> {
-    let x_max = u64::from(clamp[0].unsigned_abs().max(clamp[1].unsigned_abs()));
-    let sum_max = (op.fan_in(input) as u64).checked_mul(128 * x_max)?;
-    let bias_max = params.bias.iter().map(|b| u64::from(b.unsigned_abs())).max().unwrap_or(0);
-    // Within the width of `i32` even where all is 0: a longer shift is none.
-    let scale = 1_u64.checked_shl(params.acc_shift.into()).filter(|&scale| scale <= i32::MAX as u64)?;
-    let shifted_max = sum_max.checked_add(bias_max)?.checked_mul(scale)?;
-    (shifted_max <= i32::MAX as u64).then_some(())
+/// Whether `|bias| + sum |w| |x|`, shifted, stays within `i32` whatever the input, so that sums are exact in any order.
+fn is_within_accumulator(op: Op, input: Shape, clamp: [i32; 2], params: &IntParams<'_>) -> bool {
+    // The input has 16 bits at most, and less than 2^32 of it are summed.
+    let x_max = clamp[0].unsigned_abs().max(clamp[1].unsigned_abs());
+    let sum_max = op.fan_in(input) as u64 * u64::from(128 * x_max);
+    let bias_max = params.bias.iter().fold(0, |most, b| b.unsigned_abs().max(most));
+    // A shift of the whole width is none, even where all is 0.
+    params.acc_shift < 31 && sum_max + u64::from(bias_max) <= (i32::MAX >> params.acc_shift) as u64
 }

@@ -66,7 +66,7 @@ impl Layer<'_> {
 }
 
 /// A layer's part of the buffer: first its ring of input rows, then its accumulators; the next layer's part follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Region {
     pub(crate) ring: usize,
     pub(crate) ring_rows: usize,
@@ -75,18 +75,23 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// The only place where the buffer is laid out. Input rows come `arriving` at a time.
-    fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element, arriving: usize) -> Option<Self> {
+    /// The only place where the buffer is laid out. Input rows come `arriving` at a time. What does not fit memory saturates.
+    fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element, arriving: usize) -> Self {
         let ring_rows = op.ring_rows(input, output, arriving);
-        let ring_len = ring_rows.checked_mul(input.row_len())?.checked_mul(element.size())?;
-        let accumulators = start.checked_add(ring_len)?.checked_next_multiple_of(BUFFER_ALIGNMENT)?;
-        let accumulators_len = accumulator_count(op, input, output).checked_mul(4)?;
-        Some(Self { ring: start, ring_rows, accumulators, end: accumulators.checked_add(accumulators_len)? })
+        let ring_len = ring_rows.saturating_mul(input.row_len()).saturating_mul(element.size());
+        let accumulators = align(start.saturating_add(ring_len));
+        let accumulators_len = accumulator_count(op, input, output).saturating_mul(4);
+        Self { ring: start, ring_rows, accumulators, end: accumulators.saturating_add(accumulators_len) }
     }
 }
 
 /// Alignment of the buffer and of all parts of it.
 pub(crate) const BUFFER_ALIGNMENT: usize = 4;
+
+/// The next multiple of [`BUFFER_ALIGNMENT`], or the last there is.
+fn align(len: usize) -> usize {
+    len.saturating_add(BUFFER_ALIGNMENT - 1) / BUFFER_ALIGNMENT * BUFFER_ALIGNMENT
+}
 
 /// A dense layer on one row is computed an output row at a time; on many rows it sums up all outputs as rows arrive.
 fn accumulator_count(op: Op, input: Shape, output: Shape) -> usize {
