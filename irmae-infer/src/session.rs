@@ -218,13 +218,13 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K>, row: &[S]
     let model = pipeline.model;
     let [least, largest] = model.input_clamp();
     match (model.transfer(), model.layers()[0].input_element) {
-        (Transfer::Real { offset, gain }, Element::F32) => {
+        (Transfer::Real { offset, gain }, Element::F32) if cfg!(feature = "float") => {
             let channels = offset.iter().zip(gain).cycle();
             for ((x, raw), (&offset, &gain)) in pipeline.input_row::<f32>().iter_mut().zip(row).zip(channels) {
                 *x = (raw.to_f32() - offset) * gain;
             }
         }
-        (Transfer::Real { offset, gain }, _) => {
+        (Transfer::Real { offset, gain }, _) if may_be_real::<S>() => {
             let channels = offset.iter().zip(gain).cycle();
             for ((x, raw), (&offset, &gain)) in pipeline.input_row::<i16>().iter_mut().zip(row).zip(channels) {
                 *x = quant::round_f32((raw.to_f32() - offset) * gain).max(least).min(largest) as i16;
@@ -236,10 +236,10 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K>, row: &[S]
                 *x = quant::scale_input(raw.to_i32(), zero, gain, largest) as i16;
             }
         }
-        (Transfer::Identity | Transfer::OffsetBinary, Element::U8) => {
+        (_, Element::U8) => {
             copy_row(pipeline.input_row::<u8>(), row, |raw| u8::from_i32(raw.to_i32()));
         }
-        (Transfer::Identity | Transfer::OffsetBinary, _) => {
+        _ => {
             copy_row(pipeline.input_row::<i16>(), row, |raw| i16::from_i32(raw.to_i32()));
         }
     }
@@ -251,10 +251,10 @@ fn store_row<S: Sample, K: Kernels>(pipeline: &Pipeline<'_, '_, K>, row: &mut [S
     let model = pipeline.model;
     let element = model.layers().last().map(|layer| layer.output_element);
     match (model.transfer(), element) {
-        (Transfer::Real { offset, gain }, Some(Element::F32)) => {
+        (Transfer::Real { offset, gain }, Some(Element::F32)) if cfg!(feature = "float") => {
             store_real(pipeline.output_row::<f32>(), |y| y, offset, gain, row);
         }
-        (Transfer::Real { offset, gain }, _) => {
+        (Transfer::Real { offset, gain }, _) if may_be_real::<S>() => {
             store_real(pipeline.output_row::<i16>(), f32::from, offset, gain, row);
         }
         (Transfer::OffsetBinary, _) => {
@@ -278,8 +278,14 @@ fn copy_row<A: Copy, B>(to: &mut [B], from: &[A], convert: impl Fn(A) -> B) {
     }
 }
 
+/// Whether samples of this type can meet [`Transfer::Real`]: without real-valued models, only those of a real-valued sensor. Spares
+/// other programs that arithmetic.
+fn may_be_real<S: Sample>() -> bool {
+    cfg!(feature = "float") || S::RAW == RawType::F32
+}
+
 fn is_real(model: &Model<'_>) -> bool {
-    model.layers()[0].input_element == Element::F32
+    cfg!(feature = "float") && model.layers()[0].input_element == Element::F32
 }
 
 fn check_real(model: &Model<'_>) -> Result<(), RunError> {
