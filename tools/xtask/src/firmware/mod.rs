@@ -141,12 +141,15 @@ pub(crate) fn lints(env: &Env) -> Vec<(String, Command)> {
     let mut format = image::cargo(env);
     format.args(["fmt", "--check"]);
     let mut lints = vec![("firmware's formatting".to_string(), format)];
+    // The tests bring a heap, which no other program has.
+    let kinds = [("programs", &[][..]), ("tests of kernels", &["--bin", "conformance", "--features", "conformance"])];
     for board in ["an386", "an547", "virt"].iter().filter_map(|name| find(name)) {
-        let mut clippy = image::cargo(env);
-        clippy.args(["clippy", "--quiet", "--release", "--target", board.target]);
-        clippy.args(["--features", board.feature, "--features", "conformance"]);
-        clippy.args(["--", "-D", "warnings"]);
-        lints.push((format!("firmware's clippy for {}", board.name), clippy));
+        for (kind, arguments) in kinds {
+            let mut clippy = image::cargo(env);
+            clippy.args(["clippy", "--quiet", "--release", "--target", board.target, "--features", board.feature]);
+            clippy.args(arguments).args(["--", "-D", "warnings"]);
+            lints.push((format!("firmware's clippy for {}: {kind}", board.name), clippy));
+        }
     }
     lints
 }
