@@ -1,7 +1,10 @@
 //! Damaged, foreign and hostile model files are refused by name, or run without a panic; wrong use has its own errors.
 
-use irmae_infer::format::{AlignedBytes, Kind};
-use irmae_infer::{Decoder, Encoder, LoadError, Model, RawType, RunError, code};
+use irmae_infer::format::{
+    AlignedBytes, Element, Kind, LayerHeader, LayerSpec, ModelSpec, Precision, TransferSpec, WeightsSpec, WriteError,
+    write,
+};
+use irmae_infer::{Activation, Decoder, Encoder, LoadError, Model, Op, RawType, RunError, Shape, Window, code};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -85,6 +88,37 @@ fn each_kind_of_damage_has_its_own_error() {
     let [encoder, decoder] = [Model::load(file).unwrap(), Model::load(other.decoder.as_slice()).unwrap()];
     let found = decoder.id();
     assert_eq!(decoder.expect_id(encoder.id()).map(|_| ()), Err(LoadError::ModelId { expected: encoder.id(), found }));
+}
+
+#[test]
+fn only_decoders_have_transposed_convolutions() {
+    let written = |kind| {
+        let op = Op::ConvTranspose(Window { kernel: [1, 1], stride: [1, 1], padding: [0, 0] });
+        let header = LayerHeader {
+            op,
+            activation: Activation::None,
+            output: Shape::flat(2),
+            element: Element::F32,
+            clamp: [0, 0],
+            acc_shift: 0,
+        };
+        write(&ModelSpec {
+            kind,
+            precision: Precision::F32,
+            model_id: 1,
+            raw: RawType::F32,
+            frame: Shape::flat(2),
+            bits: vec![8; 2],
+            steps: vec![1.0; 2],
+            transfer: TransferSpec::Real(vec![0.0; 2], vec![1.0; 2]),
+            input: Element::F32,
+            input_clamp: [0, 0],
+            layers: vec![LayerSpec { header, weights: WeightsSpec::F32(vec![1.0; 4], vec![0.0; 2]) }],
+        })
+        .map(|_| ())
+    };
+    assert_eq!(written(Kind::Decoder), Ok(()));
+    assert_eq!(written(Kind::Encoder), Err(WriteError::Refused(LoadError::Layer { index: 0 })));
 }
 
 #[test]

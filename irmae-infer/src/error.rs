@@ -34,7 +34,7 @@ pub enum LoadError {
     Header,
     /// Lengths contradict each other or overflow.
     Length,
-    /// The layer cannot make its output of its input, or has numbers of the wrong type.
+    /// The layer cannot make its output of its input, has numbers of the wrong type, or is a transposed convolution in an encoder.
     Layer {
         /// Index of the layer.
         index: u8,
@@ -84,7 +84,10 @@ impl fmt::Display for LoadError {
             }
             Self::Header => f.write_str("model file has a header that cannot be read"),
             Self::Length => f.write_str("model file has lengths that contradict each other"),
-            Self::Layer { index } => write!(f, "layer {index} of the model file does not fit its input"),
+            Self::Layer { index } => write!(
+                f,
+                "layer {index} of the model file does not fit its input, or is a transposed convolution in an encoder"
+            ),
             Self::Overflow { index } => write!(f, "layer {index} of the model file could overflow its accumulator"),
             Self::Precision => f.write_str(
                 "this program runs i8 models only: build irmae-infer with the feature float, or export with --quantize i8",

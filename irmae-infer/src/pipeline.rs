@@ -11,9 +11,10 @@ use crate::kernels::Kernels;
 use crate::model::{Layer, Model};
 use crate::stage;
 
-/// Network and buffer, and how far each layer has come in the present frame.
+/// Network and buffer, and how far each layer has come in the present frame. Only what `DECODES` has transposed convolutions: a
+/// program that encodes is not linked with their kernels.
 #[derive(Debug)]
-pub(crate) struct Pipeline<'m, 'b, K> {
+pub(crate) struct Pipeline<'m, 'b, K, const DECODES: bool> {
     pub(crate) model: &'m Model<'m>,
     buffer: &'b mut [u8],
     /// Input rows that have arrived at each layer.
@@ -25,7 +26,7 @@ pub(crate) struct Pipeline<'m, 'b, K> {
     kernels: PhantomData<K>,
 }
 
-impl<'m, 'b, K: Kernels> Pipeline<'m, 'b, K> {
+impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// `buffer` is aligned and long enough.
     pub(crate) fn new(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Self {
         Self { model, buffer, received: [0; MAX_LAYERS], emitted: [0; MAX_LAYERS], announced: 0, kernels: PhantomData }
@@ -117,7 +118,7 @@ impl<'m, 'b, K: Kernels> Pipeline<'m, 'b, K> {
         let rows = first..(first + layer.block_rows()).min(layer.output.height.into());
         let block_bytes = rows.len() * layer.output.row_len() * layer.output_element.size();
         let count = rows.len() as u16;
-        stage::make_rows::<K>(
+        stage::make_rows::<K, DECODES>(
             layer,
             rows,
             ring,

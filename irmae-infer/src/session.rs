@@ -14,7 +14,7 @@ use crate::sample::{RawType, Sample, Transfer};
 /// Windows of samples to codes.
 #[derive(Debug)]
 pub struct Encoder<'m, 'b, K = Best> {
-    pipeline: Pipeline<'m, 'b, K>,
+    pipeline: Pipeline<'m, 'b, K, false>,
 }
 
 impl<'m, 'b> Encoder<'m, 'b> {
@@ -33,7 +33,7 @@ impl<'m, 'b, K: Kernels> Encoder<'m, 'b, K> {
     /// # Errors
     /// As [`Encoder::new`].
     pub fn with_kernels(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
-        Ok(Self { pipeline: start(model, buffer, Kind::Encoder)? })
+        Ok(Self { pipeline: start(model, buffer)? })
     }
 
     /// Encodes a window, in order height, width, channel, into one level a coefficient; see [`code::pack`].
@@ -102,7 +102,7 @@ impl<'m, 'b, K: Kernels> Encoder<'m, 'b, K> {
 /// Codes to windows of samples.
 #[derive(Debug)]
 pub struct Decoder<'m, 'b, K = Best> {
-    pipeline: Pipeline<'m, 'b, K>,
+    pipeline: Pipeline<'m, 'b, K, true>,
 }
 
 impl<'m, 'b> Decoder<'m, 'b> {
@@ -121,7 +121,7 @@ impl<'m, 'b, K: Kernels> Decoder<'m, 'b, K> {
     /// # Errors
     /// As [`Decoder::new`].
     pub fn with_kernels(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Result<Self, RunError> {
-        Ok(Self { pipeline: start(model, buffer, Kind::Decoder)? })
+        Ok(Self { pipeline: start(model, buffer)? })
     }
 
     /// Decodes a code, as [`code::unpack`] gives it, into a window in order height, width, channel.
@@ -196,12 +196,11 @@ impl<'m, 'b, K: Kernels> Decoder<'m, 'b, K> {
     }
 }
 
-fn start<'m, 'b, K: Kernels>(
+fn start<'m, 'b, K: Kernels, const DECODES: bool>(
     model: &'m Model<'m>,
     buffer: &'b mut [u8],
-    kind: Kind,
-) -> Result<Pipeline<'m, 'b, K>, RunError> {
-    if model.kind() != kind {
+) -> Result<Pipeline<'m, 'b, K, DECODES>, RunError> {
+    if (model.kind() == Kind::Decoder) != DECODES {
         return Err(RunError::Kind { found: model.kind() });
     }
     if !(buffer.as_ptr() as usize).is_multiple_of(BUFFER_ALIGNMENT) {
@@ -214,7 +213,7 @@ fn start<'m, 'b, K: Kernels>(
 }
 
 /// Puts raw samples into the network's next input row; see [`Transfer`].
-fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K>, row: &[S]) {
+fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K, false>, row: &[S]) {
     let model = pipeline.model;
     let [least, largest] = model.input_clamp();
     match (model.transfer(), model.layers()[0].input_element) {
@@ -247,7 +246,7 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K>, row: &[S]
 }
 
 /// Takes raw samples from the network's output row; see [`Transfer`].
-fn store_row<S: Sample, K: Kernels>(pipeline: &Pipeline<'_, '_, K>, row: &mut [S]) {
+fn store_row<S: Sample, K: Kernels>(pipeline: &Pipeline<'_, '_, K, true>, row: &mut [S]) {
     let model = pipeline.model;
     let element = model.layers().last().map(|layer| layer.output_element);
     match (model.transfer(), element) {

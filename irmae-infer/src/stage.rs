@@ -69,8 +69,8 @@ fn add_float<K: Kernels, W: FloatWeight>(
     }
 }
 
-/// Makes output rows `rows` of a layer.
-pub(crate) fn make_rows<K: Kernels>(
+/// Makes output rows `rows` of a layer. Encoders have no transposed convolutions.
+pub(crate) fn make_rows<K: Kernels, const DECODES: bool>(
     layer: &Layer<'_>,
     rows: Range<usize>,
     ring: &[u8],
@@ -81,25 +81,29 @@ pub(crate) fn make_rows<K: Kernels>(
     let acc = accumulators;
     match (&layer.weights, layer.input_element, layer.output_element) {
         #[cfg(feature = "float")]
-        (Weights::F32(p), ..) => float_rows::<K, f32>(layer, p, rows, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::F32(p), ..) => {
+            float_rows::<K, f32, DECODES>(layer, p, rows, view(ring), view_mut(acc), view_mut(output))
+        }
         #[cfg(feature = "float")]
-        (Weights::F16(p), ..) => float_rows::<K, f16>(layer, p, rows, view(ring), view_mut(acc), view_mut(output)),
+        (Weights::F16(p), ..) => {
+            float_rows::<K, f16, DECODES>(layer, p, rows, view(ring), view_mut(acc), view_mut(output))
+        }
         (Weights::I8(p), Element::U8, Element::U8) => {
-            int_rows::<K, u8, u8>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, u8, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), Element::U8, _) => {
-            int_rows::<K, u8, i16>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, i16, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), _, Element::U8) => {
-            int_rows::<K, i16, u8>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, u8, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
         (Weights::I8(p), ..) => {
-            int_rows::<K, i16, i16>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, i16, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
         }
     }
 }
 
-fn int_rows<K: Kernels, X: Integer, Y: Integer>(
+fn int_rows<K: Kernels, X: Integer, Y: Integer, const DECODES: bool>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
     out_rows: Range<usize>,
@@ -112,9 +116,10 @@ fn int_rows<K: Kernels, X: Integer, Y: Integer>(
         Op::Conv(window) => {
             K::conv_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y)
         }
-        Op::ConvTranspose(window) => {
+        Op::ConvTranspose(window) if DECODES => {
             K::conv_transpose_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
         }
+        Op::ConvTranspose(_) => (),
         Op::Dense => {
             let row = out_rows.start;
             let sums = dense_sums(layer, row, params.bias, acc, |acc| {
@@ -126,7 +131,7 @@ fn int_rows<K: Kernels, X: Integer, Y: Integer>(
 }
 
 #[cfg(feature = "float")]
-fn float_rows<K: Kernels, W: FloatWeight>(
+fn float_rows<K: Kernels, W: FloatWeight, const DECODES: bool>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
     out_rows: Range<usize>,
@@ -138,7 +143,10 @@ fn float_rows<K: Kernels, W: FloatWeight>(
     for (row, y) in out_rows.zip(y.chunks_exact_mut(layer.output.row_len())) {
         match layer.op {
             Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, &x, params, y),
-            Op::ConvTranspose(window) => K::conv_transpose_row_float(&geometry(layer, window), row, &x, params, y),
+            Op::ConvTranspose(window) if DECODES => {
+                K::conv_transpose_row_float(&geometry(layer, window), row, &x, params, y);
+            }
+            Op::ConvTranspose(_) => (),
             Op::Dense => {
                 let sums = dense_sums(layer, row, params.bias, acc, |acc| {
                     K::dense_accumulate_float(ring, &params.weights[row * layer.dense_matrix().float_len()..], acc);

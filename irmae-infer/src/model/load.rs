@@ -70,7 +70,8 @@ fn load_layers<'a>(
     let count = fields.length().filter(|&count| count <= MAX_LAYERS).ok_or(LoadError::Header)? as u8;
     for index in 0..count {
         let layer = fields.layer().ok_or(LoadError::Header)?;
-        if !is_sound(precision, input, &layer) {
+        let is_misplaced = is_encoder && matches!(layer.op, Op::ConvTranspose(_));
+        if is_misplaced || !is_sound(precision, input, &layer) {
             return Err(LoadError::Layer { index });
         }
         let weights = load_weights(precision, input, &layer, &mut sections).ok_or(LoadError::Length)?;
