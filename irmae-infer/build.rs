@@ -12,6 +12,7 @@ fn main() {
     println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     println!("cargo:rustc-check-cfg=cfg(irmae_dsp)");
     println!("cargo:rustc-check-cfg=cfg(irmae_mve)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_fpu)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let has_cpu = |cpus: &[&str]| cpus.iter().any(|cpu| flags.contains(&format!("target-cpu={cpu}")));
@@ -20,6 +21,10 @@ fn main() {
     // Every Armv7E-M core has the DSP extension: that is the E.
     if target.starts_with("thumbv7em") || is_v8m && (has_cpu(&DSP_CPUS) || has_cpu(&MVE_CPUS) || has_feature("dsp")) {
         println!("cargo:rustc-cfg=irmae_dsp");
+        // Their floating-point units, where there is one, convert half precision.
+        if target.ends_with("eabihf") {
+            println!("cargo:rustc-cfg=irmae_fpu");
+        }
     }
     if is_v8m && (has_cpu(&MVE_CPUS) || has_feature("mve")) {
         println!("cargo:rustc-cfg=irmae_mve");

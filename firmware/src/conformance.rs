@@ -30,8 +30,10 @@ fn main() -> ! {
     unsafe { HEAP.init((&raw mut MEMORY).addr(), HEAP_LEN) };
     conformance::check_integers::<Best>();
     conformance::check_reals::<Best>();
+    conformance::check_real_bits::<Best>();
+    conformance::check_halves::<Best>();
     conformance::check_dense::<Best>();
     // A test that fails panics, which ends the program with another status.
-    println!("3 passed, 0 failed");
+    println!("5 passed, 0 failed");
     process::exit(0);
 }

@@ -32,6 +32,10 @@ macro_rules! conformance {
                 suite::check_reals::<$kernels>();
             }
             #[test]
+            fn halves_are_widened_exactly() {
+                suite::check_halves::<$kernels>();
+            }
+            #[test]
             fn dense_sums_equal_the_definition() {
                 suite::check_dense::<$kernels>();
             }
@@ -340,6 +344,20 @@ pub fn check_dense<K: Kernels>() {
             K::dense_accumulate_float(&real(&x), &packed, &mut sums);
             // These integers are exact in `f32`.
             assert_eq!(sums, real(&expected), "{n_in} to {n_out}, f32");
+        }
+    }
+}
+
+/// Panics unless `K` widens every finite `f16` weight exactly, in a block of outputs and alone.
+pub fn check_halves<K: Kernels>() {
+    let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|half| half.is_finite()).collect();
+    for weights in halves.chunks(16) {
+        let mut sums = [0.0; 16];
+        K::dense_accumulate_float(&[1.0], weights, &mut sums);
+        for (weight, sum) in weights.iter().zip(&mut sums) {
+            let mut alone = [0.0];
+            K::dense_accumulate_float(&[1.0], &[*weight], &mut alone);
+            assert_eq!([*sum, alone[0]], [weight.to_f32(); 2]);
         }
     }
 }

@@ -4,8 +4,11 @@ use core::ops::Range;
 
 use super::arch::dsp as arch;
 use super::float;
+#[cfg(irmae_fpu)]
+use super::fpu::FpuTile as FloatTile;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
-use super::portable::PortableTile;
+#[cfg(not(irmae_fpu))]
+use super::portable::PortableTile as FloatTile;
 use super::tile::{self, PanelOutputs, Tile};
 use super::{Kernels, lower};
 
@@ -15,7 +18,7 @@ pub struct Dsp;
 
 impl Kernels for Dsp {
     lower::lowered!(DspTile);
-    float::real!(PortableTile, 1, 2, 4);
+    float::real!(FloatTile, 1, 2, 4);
 }
 
 /// Panels of 16-bit values, two of each pixel together.

@@ -51,34 +51,67 @@ pub(super) trait FloatTile {
         sums: &mut [[Block; P]],
     ) {
         for (weights, sums) in weights.chunks(x.inputs).zip(sums) {
-            let mut acc = *sums;
-            for (k, x) in x.runs::<P>() {
-                for (i, w) in weights[k..].iter().take(x[0].len()).enumerate() {
-                    let w = W::widen(w);
-                    for (acc, x) in acc.iter_mut().zip(x) {
-                        for (acc, w) in acc.iter_mut().zip(w) {
-                            *acc += w * x[i];
-                        }
-                    }
+            if let [first, second] = &mut sums[..] {
+                multiply_two(x, weights, first, second);
+            } else {
+                for (n, sums) in sums.iter_mut().enumerate() {
+                    multiply_one(x, n, weights, sums);
                 }
             }
-            *sums = acc;
         }
     }
 
     /// An output that belongs to no block: `sums[n] += sum_k w[k] x[n][k]`.
     #[inline]
     fn multiply_single<W: FloatWeight, const P: usize>(x: &Patches<'_>, weights: &[W], sums: &mut [f32; P]) {
-        let mut acc = *sums;
-        for (k, x) in x.runs::<P>() {
-            for (i, w) in weights[k..].iter().take(x[0].len()).enumerate() {
-                for (acc, x) in acc.iter_mut().zip(x) {
-                    *acc += w.to_f32() * x[i];
+        if let [first, second, third, fourth] = &mut sums[..] {
+            let mut acc = [*first, *second, *third, *fourth];
+            for (k, [x0, x1, x2, x3]) in x.runs(0) {
+                for ((((w, x0), x1), x2), x3) in weights[k..].iter().zip(x0).zip(x1).zip(x2).zip(x3) {
+                    let w = w.to_f32();
+                    acc = [acc[0] + w * x0, acc[1] + w * x1, acc[2] + w * x2, acc[3] + w * x3];
+                }
+            }
+            [*first, *second, *third, *fourth] = acc;
+        } else {
+            for (n, sum) in sums.iter_mut().enumerate() {
+                for (k, [x]) in x.runs(n) {
+                    *sum = weights[k..].iter().zip(x).fold(*sum, |sum, (w, x)| sum + w.to_f32() * x);
                 }
             }
         }
-        *sums = acc;
     }
+}
+
+/// A block of outputs of pixel `n`.
+fn multiply_one<W: FloatWeight>(x: &Patches<'_>, n: usize, weights: &[[W; FLOAT_BLOCK]], sums: &mut Block) {
+    let mut acc = *sums;
+    for (k, [x]) in x.runs(n) {
+        for (w, x) in weights[k..].iter().zip(x) {
+            acc = add_scaled(acc, W::widen(w), *x);
+        }
+    }
+    *sums = acc;
+}
+
+/// A block of outputs of two pixels: sixteen sums in registers.
+fn multiply_two<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; FLOAT_BLOCK]], first: &mut Block, second: &mut Block) {
+    let (mut acc0, mut acc1) = (*first, *second);
+    for (k, [x0, x1]) in x.runs(0) {
+        for ((w, x0), x1) in weights[k..].iter().zip(x0).zip(x1) {
+            let w = W::widen(w);
+            acc0 = add_scaled(acc0, w, *x0);
+            acc1 = add_scaled(acc1, w, *x1);
+        }
+    }
+    (*first, *second) = (acc0, acc1);
+}
+
+/// `acc + w x`, written out so that it stays in registers where code is optimised for size too.
+#[inline(always)]
+fn add_scaled(acc: Block, w: Block, x: f32) -> Block {
+    let [a, b, c, d, e, f, g, h] = acc;
+    [a + w[0] * x, b + w[1] * x, c + w[2] * x, d + w[3] * x, e + w[4] * x, f + w[5] * x, g + w[6] * x, h + w[7] * x]
 }
 
 /// The patches of neighbouring pixels, as far as they lie within the input.
@@ -101,10 +134,11 @@ pub(super) struct Patches<'a> {
 }
 
 impl<'a> Patches<'a> {
-    /// For each input row `k` and the values `k..` of each of `P` pixels, equally many.
+    /// For each input row `k` and the values `k..` of each of `P` pixels from pixel `n` on, equally many.
     #[inline(always)]
-    pub(super) fn runs<const P: usize>(&self) -> impl Iterator<Item = (usize, [&'a [f32]; P])> {
+    pub(super) fn runs<const P: usize>(&self, n: usize) -> impl Iterator<Item = (usize, [&'a [f32]; P])> {
         let Self { rows, start, len, step, k, k_step, .. } = *self;
+        let start = start + n * step;
         let mut slot = self.row % rows.ring_rows;
         (0..self.count).map(move |i| {
             let row = rows.ring.get(slot * rows.row_len + start..).unwrap_or_default();

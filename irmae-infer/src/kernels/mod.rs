@@ -20,6 +20,8 @@ pub mod conformance;
 #[cfg(irmae_dsp)]
 mod dsp;
 mod float;
+#[cfg(irmae_fpu)]
+mod fpu;
 mod lower;
 pub(crate) mod packing;
 mod params;

@@ -78,7 +78,8 @@ pub trait FloatWeight: Pod {
     /// Widens a block.
     #[inline]
     fn widen(block: &[Self; FLOAT_BLOCK]) -> [f32; FLOAT_BLOCK] {
-        block.map(Self::to_f32)
+        let [a, b, c, d, e, f, g, h] = block.map(Self::to_f32);
+        [a, b, c, d, e, f, g, h]
     }
 }
 

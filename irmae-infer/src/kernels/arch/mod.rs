@@ -4,3 +4,5 @@
 
 #[cfg(irmae_dsp)]
 pub(super) mod dsp;
+#[cfg(irmae_fpu)]
+pub(super) mod fpu;
