@@ -9,7 +9,7 @@ use super::fpu::FpuTile as FloatTile;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
-use super::tile::{self, PanelOutputs, Tile};
+use super::tile::{self, PanelOutputs, Runs, Tile};
 use super::{Kernels, lower};
 
 /// Kernels for Cortex-M4, M7 and M33.
@@ -43,12 +43,16 @@ impl Tile for DspTile {
 
     const PLACES_ALL: bool = true;
 
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, x: &[X], step: usize, len: usize, sums: &mut [i32; 4]) {
+    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
         if size_of::<X>() == 1 {
-            arch::place_four(&mut panel[2 * k..], bytemuck::cast_slice(x), step, len / 4, sums);
-        } else {
+            let Runs { x, len, rows, row_step, pixel_step } = *runs;
+            let runs = Runs { x: bytemuck::cast_slice(x), len, rows, row_step, pixel_step };
+            return arch::place_four(&mut panel[2 * k..], &runs, sums);
+        }
+        for row in 0..runs.rows {
             for (pixel, sum) in sums.iter_mut().enumerate() {
-                *sum += tile::place::<X, i16, 1>(panel, 4, pixel, k, &x[pixel * step..][..len]);
+                let run = &runs.x[row * runs.row_step + pixel * runs.pixel_step..][..runs.len];
+                *sum += tile::place::<X, i16, 1>(panel, 4, pixel, k + row * runs.len, run);
             }
         }
     }

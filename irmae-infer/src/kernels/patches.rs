@@ -1,7 +1,7 @@
 //! Copies the input values that output pixels sum up into a panel.
 
 use super::params::{Integer, Rows};
-use super::tile::Tile;
+use super::tile::{Runs, Tile};
 
 /// Values of a patch that can be put together in a buffer on the stack.
 const BUFFER_LEN: usize = 256;
@@ -65,15 +65,8 @@ impl Patches {
         let mut sums = T::ZERO;
         let is_even = self.run_len().is_multiple_of(4);
         let are_inside = self.is_inside(first, x.height) && self.is_inside(first + count - 1, x.height);
-        if T::PLACES_ALL && is_even && count == T::PIXELS && self.step[0] == 0 {
-            if are_inside {
-                self.place_rows::<T, X>(x, first, panel, &mut sums);
-                return sums;
-            }
-            if ((count - 1) * self.step[1] + self.size[1]) * self.channels <= BUFFER_LEN {
-                self.place_padded_rows::<T, X>(x, first, panel, &mut sums);
-                return sums;
-            }
+        if T::PLACES_ALL && count == T::PIXELS && self.place_panel::<T, X>(x, first, are_inside, panel, &mut sums) {
+            return sums;
         }
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
             let origin = self.origin(first + pixel);
@@ -89,13 +82,55 @@ impl Patches {
         sums
     }
 
-    /// A whole panel of patches side by side, within the input.
-    fn place_rows<T: Tile, X: Integer>(&self, x: &Rows<'_, X>, first: usize, panel: &mut [u32], sums: &mut T::Lanes) {
-        let [row, column] = self.origin(first);
-        let (start, step, run_len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
-        for i in 0..self.size[0] {
-            let runs = x.row(row + i as isize).and_then(|row| row.get(start..)).unwrap_or_default();
-            T::place_all(panel, i * run_len, runs, step, run_len, sums);
+    /// All pixels of a panel at once, where runs of their patches are whole fours.
+    fn place_panel<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        first: usize,
+        are_inside: bool,
+        panel: &mut [u32],
+        sums: &mut T::Lanes,
+    ) -> bool {
+        let run_len = self.run_len();
+        if self.step[0] == 0 {
+            let is_even = run_len.is_multiple_of(4);
+            if is_even && are_inside {
+                self.place_rows::<T, X>(x, self.origin(first), panel, sums);
+            } else if is_even && ((T::PIXELS - 1) * self.step[1] + self.size[1]) * self.channels <= BUFFER_LEN {
+                self.place_padded_rows::<T, X>(x, first, panel, sums);
+            } else {
+                return false;
+            }
+            return true;
+        }
+        // Pixels below each other: a patch of whole rows is one run.
+        let slot = self.origin(first)[0] as usize % x.ring_rows;
+        let is_one_run = slot + (T::PIXELS - 1) * self.step[0] + self.size[0] <= x.ring_rows;
+        let len = self.size[0] * run_len;
+        let is_such = are_inside && is_one_run && run_len == x.row_len && len.is_multiple_of(4);
+        if is_such {
+            let x = x.ring.get(slot * run_len..).unwrap_or_default();
+            T::place_all(panel, 0, &Runs { x, len, rows: 1, row_step: 0, pixel_step: self.step[0] * run_len }, sums);
+        }
+        is_such
+    }
+
+    /// A whole panel of patches side by side, within the input. Rows lie together, but where the ring ends.
+    fn place_rows<T: Tile, X: Integer>(
+        &self,
+        x: &Rows<'_, X>,
+        [row, column]: [isize; 2],
+        panel: &mut [u32],
+        sums: &mut T::Lanes,
+    ) {
+        let (start, pixel_step, len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
+        let mut slot = row as usize % x.ring_rows;
+        let mut done = 0;
+        while done < self.size[0] {
+            let rows = (x.ring_rows - slot).min(self.size[0] - done);
+            let x_from = x.ring.get(slot * x.row_len + start..).unwrap_or_default();
+            T::place_all(panel, done * len, &Runs { x: x_from, len, rows, row_step: x.row_len, pixel_step }, sums);
+            (done, slot) = (done + rows, 0);
         }
     }
 
@@ -108,15 +143,20 @@ impl Patches {
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) {
-        let (step, run_len) = (self.step[1] * self.channels, self.run_len());
+        let (pixel_step, len) = (self.step[1] * self.channels, self.run_len());
         let columns = (T::PIXELS - 1) * self.step[1] + self.size[1];
-        let all = Self { size: [self.size[0], columns], ..*self };
+        let row_step = columns * self.channels;
+        let most = BUFFER_LEN / row_step;
         let mut buffer = [X::zeroed(); BUFFER_LEN];
-        all.for_each_run(x, self.origin(first), |i, at, run| {
-            let end = at + run.len();
-            buffer[at..end].copy_from_slice(run);
-            T::place_all(panel, i * run_len, &buffer[..columns * self.channels], step, run_len, sums);
-        });
+        for done in (0..self.size[0]).step_by(most) {
+            let rows = most.min(self.size[0] - done);
+            let part = Self { first: [self.first[0] + done as isize, self.first[1]], size: [rows, columns], ..*self };
+            part.for_each_run(x, part.origin(first), |i, at, run| {
+                let start = i * row_step + at;
+                buffer[start..start + run.len()].copy_from_slice(run);
+            });
+            T::place_all(panel, done * len, &Runs { x: &buffer, len, rows, row_step, pixel_step }, sums);
+        }
     }
 
     /// A patch within the input. Whole rows lie together, but where the ring ends.

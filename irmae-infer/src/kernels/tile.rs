@@ -29,9 +29,8 @@ pub(super) trait Tile {
     /// Whether there is a [`Tile::place_all`].
     const PLACES_ALL: bool = false;
 
-    /// [`place`](Tile::place) for all pixels of a panel at once, `len` values each, the next pixel's `step` values behind. Adds
-    /// their sums to `sums`. `k` and `len` are multiples of 4.
-    fn place_all<X: Integer>(_: &mut [u32], _k: usize, _x: &[X], _step: usize, _len: usize, _sums: &mut Self::Lanes) {}
+    /// [`place`](Tile::place) for all pixels of a panel at once. Adds the sums of their values to `sums`.
+    fn place_all<X: Integer>(_panel: &mut [u32], _k: usize, _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
 
     /// Sets the `quads * 4` values of pixel `pixel` of `pixels` to 0.
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize);
@@ -59,6 +58,16 @@ pub(super) trait Tile {
     fn multiply_store<X: Integer>(_outputs: &mut PanelOutputs<'_>, _offsets: &Self::Lanes) -> bool {
         false
     }
+}
+
+/// What a panel is filled with: for each pixel `rows` runs of `len` values, a multiple of 4, the next run `row_step` values behind, the
+/// next pixel's `pixel_step`.
+pub(super) struct Runs<'a, X> {
+    pub(super) x: &'a [X],
+    pub(super) len: usize,
+    pub(super) rows: usize,
+    pub(super) row_step: usize,
+    pub(super) pixel_step: usize,
 }
 
 /// What [`Tile::multiply_store`] makes: `y[px * step + v] = clamp(requantize(sum, multiplier[v]), 0, 255)`.

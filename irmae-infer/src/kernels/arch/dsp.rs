@@ -6,7 +6,21 @@
 
 use core::arch::{asm, naked_asm};
 
-use crate::kernels::tile::PanelOutputs;
+use crate::kernels::tile::{PanelOutputs, Runs};
+
+/// Functions that are all assembly do not get the instructions that `target-cpu` brings.
+#[cfg(target_feature = "v8m")]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(target_feature = "v8m"))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
 
 /// Four pixels by a pair of outputs, for one half. r0: panel, r1: weights, r4 to r7: `sum u x`, r8 to r11: `sum lane x`, for
 /// lanes `256 q + u`. 44 bytes.
@@ -101,6 +115,7 @@ macro_rules! entry {
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_panel_u8(panel: *const u32, weights: *const u32, halves: usize, sums: *mut i32) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r3, r4-r11, lr}}",
         "ldm r3, {{r4-r7}}",
         "ldm r3, {{r8-r11}}",
@@ -144,6 +159,7 @@ unsafe extern "C" fn multiply_panel_u8(panel: *const u32, weights: *const u32, h
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_panel_i16(panel: *const u32, weights: *const u32, halves: usize, sums: *mut i32) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r3, r4-r11, lr}}",
         "ldm r3, {{r4-r11}}",
         "add r12, r0, r2, lsl #4",
@@ -176,6 +192,7 @@ unsafe extern "C" fn multiply_panel_i16(panel: *const u32, weights: *const u32, 
 #[unsafe(naked)]
 unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
     naked_asm!(
+        cpu!(),
         // On the stack: job, entry of the loop, end of the panel.
         "push {{r0, r1, r2, r4-r11, lr}}",
         "ldr r2, [r0, #8]",
@@ -276,6 +293,7 @@ unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_pixel_u8(job: &mut PixelJob) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r4-r11, lr}}",
         "ldr r1, [r0, #4]",
         "ldr r3, [r0, #20]",
@@ -340,6 +358,7 @@ unsafe extern "C" fn multiply_pixel_u8(job: &mut PixelJob) {
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_pixel_i16(job: &mut PixelJob) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r4-r11, lr}}",
         "ldr r1, [r0, #4]",
         "ldr r3, [r0, #20]",
@@ -535,14 +554,23 @@ pub(in crate::kernels) fn place_quads<const STRIDE: usize>(panel: &mut [u32], qu
     sum
 }
 
-/// Four pixels of a panel at once: fours of bytes from `x` on, and from `step`, `2 * step` and `3 * step` bytes further. Adds their
-/// sums to `sums`. 24 instructions for a four of each pixel.
-pub(in crate::kernels) fn place_four(panel: &mut [u32], x: &[u8], step: usize, quads: usize, sums: &mut [i32; 4]) {
-    if quads == 0 {
+/// See [`Tile::place_all`](crate::kernels::tile::Tile::place_all). 24 instructions for a four of each pixel.
+pub(in crate::kernels) fn place_four(panel: &mut [u32], runs: &Runs<'_, u8>, sums: &mut [i32; 4]) {
+    let quads = runs.len / 4;
+    if quads == 0 || runs.rows == 0 {
         return;
     }
-    assert!(panel.len() >= 8 * quads && x.len() >= 3 * step + 4 * quads);
-    let mut job = PlaceJob { panel: panel.as_mut_ptr(), x: x.as_ptr(), step, quads, sums: *sums };
+    assert!(panel.len() >= 8 * quads * runs.rows);
+    assert!(runs.x.len() >= (runs.rows - 1) * runs.row_step + 3 * runs.pixel_step + 4 * quads);
+    let mut job = PlaceJob {
+        panel: panel.as_mut_ptr(),
+        x: runs.x.as_ptr(),
+        pixel_step: runs.pixel_step,
+        quads,
+        sums: *sums,
+        rows: runs.rows,
+        row_skip: runs.row_step.wrapping_sub(4 * quads),
+    };
     // SAFETY: lengths have been checked.
     unsafe { place_four_u8(&mut job) };
     *sums = job.sums;
@@ -553,18 +581,22 @@ pub(in crate::kernels) fn place_four(panel: &mut [u32], x: &[u8], step: usize, q
 struct PlaceJob {
     panel: *mut u32,
     x: *const u8,
-    step: usize,
+    pixel_step: usize,
     quads: usize,
     sums: [i32; 4],
+    rows: usize,
+    /// From the end of a run to the next one, modulo the address space.
+    row_skip: usize,
 }
 
 /// See [`place_four`].
 ///
 /// # Safety
-/// `panel` has `8 * quads` words, `x` `3 * step + 4 * quads` bytes; `quads` is at least 1.
+/// `panel` has `8 * quads * rows` words; `x` all the bytes that [`place_four`] reads; `quads` and `rows` are at least 1.
 #[unsafe(naked)]
 unsafe extern "C" fn place_four_u8(job: &mut PlaceJob) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r4-r11, lr}}",
         "ldm r0, {{r0-r7}}",
         "add r12, r1, r2",
@@ -593,9 +625,16 @@ unsafe extern "C" fn place_four_u8(job: &mut PlaceJob) {
         "strd r11, r9, [r0], #24",
         "subs r3, r3, #1",
         "bne 20b",
-        "ldr r0, [sp]",
-        "add r0, r0, #16",
-        "stm r0, {{r4-r7}}",
+        "ldr r8, [sp]",
+        "ldrd r9, r10, [r8, #32]",
+        "ldr r3, [r8, #12]",
+        "add r1, r1, r10",
+        "add r12, r12, r10",
+        "subs r9, r9, #1",
+        "str r9, [r8, #32]",
+        "bne 20b",
+        "add r8, r8, #16",
+        "stm r8, {{r4-r7}}",
         "pop {{r0, r4-r11, pc}}",
     );
 }
@@ -689,6 +728,7 @@ macro_rules! column_quad {
 #[unsafe(naked)]
 unsafe extern "C" fn add_columns_u8(job: &mut ColumnsJob) {
     naked_asm!(
+        cpu!(),
         "push {{r0, r4-r11, lr}}",
         "ldr r3, [r0, #16]",
         "mov r12, r0",
