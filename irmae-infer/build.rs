@@ -12,6 +12,7 @@ fn main() {
     println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     println!("cargo:rustc-check-cfg=cfg(irmae_dsp)");
     println!("cargo:rustc-check-cfg=cfg(irmae_mve)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_v8m)");
     println!("cargo:rustc-check-cfg=cfg(irmae_fpu)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
@@ -25,6 +26,9 @@ fn main() {
         if target.ends_with("eabihf") {
             println!("cargo:rustc-cfg=irmae_fpu");
         }
+    }
+    if is_v8m {
+        println!("cargo:rustc-cfg=irmae_v8m");
     }
     if is_v8m && (has_cpu(&MVE_CPUS) || has_feature("mve")) {
         println!("cargo:rustc-cfg=irmae_mve");

@@ -72,6 +72,17 @@ impl Window {
         (0..2).all(|i| self.kernel[i] > 0 && self.stride[i] > 0 && self.padding[i] < self.kernel[i])
     }
 
+    /// Kernel, stride and padding, each as `[height, width]`.
+    #[inline(always)]
+    pub(crate) fn sizes(self) -> [[usize; 2]; 3] {
+        let Self { kernel, stride, padding } = self;
+        [
+            [kernel[0].into(), kernel[1].into()],
+            [stride[0].into(), stride[1].into()],
+            [padding[0].into(), padding[1].into()],
+        ]
+    }
+
     /// Taps of one output per input channel.
     pub fn taps(self) -> usize {
         usize::from(self.kernel[0]) * usize::from(self.kernel[1])

@@ -57,7 +57,7 @@ pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
     y: &mut [Y],
 ) {
     let ConvGeometry { input, output, window } = *geometry;
-    let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
+    let [kernel, stride, padding] = window.sizes();
     let channels = usize::from(output.channels);
     let weights = Weights::new(params.weights, packing::conv_matrix(window, input, output));
     let patches = Patches {
@@ -118,7 +118,7 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
     y: &mut [Y],
 ) {
     let ConvGeometry { input, output, window } = *geometry;
-    let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
+    let [kernel, stride, padding] = window.sizes();
     let channels = usize::from(output.channels);
     let (row, phase) = ((out_row + padding[0]) / stride[0], (out_row + padding[0]) % stride[0]);
     let row_taps = packing::phase_taps(kernel[0], stride[0], phase);

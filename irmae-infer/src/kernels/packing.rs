@@ -95,7 +95,7 @@ pub(crate) fn conv_matrix(window: Window, input: Shape, output: Shape) -> Matrix
 
 /// A transposed convolution's matrix for row phase `phase` and column group `group`.
 pub(crate) fn transpose_matrix(window: Window, input: Shape, output: Shape, phase: usize, group: usize) -> Matrix {
-    let [kernel, stride] = [window.kernel, window.stride].map(|pair| pair.map(usize::from));
+    let [kernel, stride, _] = window.sizes();
     let columns = phase_groups(kernel[1], stride[1])[group];
     Matrix {
         outputs: columns.count * usize::from(output.channels),
@@ -193,7 +193,7 @@ fn locate(
         }
         Op::Conv(window) => (0, conv_matrix(window, input, output), out, within),
         Op::ConvTranspose(window) => {
-            let [kernel, stride] = [window.kernel, window.stride].map(|pair| pair.map(usize::from));
+            let [kernel, stride, _] = window.sizes();
             let channels = usize::from(input.channels);
             let (tap, channel) = (within / channels, within % channels);
             let (i, j) = (tap / kernel[1], tap % kernel[1]);

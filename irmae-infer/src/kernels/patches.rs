@@ -4,7 +4,7 @@ use super::params::{Integer, Rows};
 use super::tile::{Runs, Tile};
 
 /// Values of a patch that can be put together in a buffer on the stack.
-const BUFFER_LEN: usize = 256;
+const BUFFER_LEN: usize = 160;
 
 /// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `size` rows and columns of input pixels from
 /// `first + n * step` on; what lies outside the input is 0.
@@ -153,7 +153,14 @@ impl Patches {
             let part = Self { first: [self.first[0] + done as isize, self.first[1]], size: [rows, columns], ..*self };
             part.for_each_run(x, part.origin(first), |i, at, run| {
                 let start = i * row_step + at;
-                buffer[start..start + run.len()].copy_from_slice(run);
+                if run.len() > 16 {
+                    buffer[start..start + run.len()].copy_from_slice(run);
+                } else {
+                    // A call to copy a few values would cost more.
+                    for (to, from) in buffer[start..].iter_mut().zip(run) {
+                        *to = *from;
+                    }
+                }
             });
             T::place_all(panel, done * len, &Runs { x: &buffer, len, rows, row_step, pixel_step }, sums);
         }

@@ -62,6 +62,7 @@ pub(super) trait Tile {
 
 /// What a panel is filled with: for each pixel `rows` runs of `len` values, a multiple of 4, the next run `row_step` values behind, the
 /// next pixel's `pixel_step`.
+#[cfg_attr(not(irmae_dsp), allow(dead_code))]
 pub(super) struct Runs<'a, X> {
     pub(super) x: &'a [X],
     pub(super) len: usize,
@@ -71,6 +72,7 @@ pub(super) struct Runs<'a, X> {
 }
 
 /// What [`Tile::multiply_store`] makes: `y[px * step + v] = clamp(requantize(sum, multiplier[v]), 0, 255)`.
+#[cfg_attr(not(irmae_dsp), allow(dead_code))]
 pub(super) struct PanelOutputs<'a> {
     pub(super) panel: &'a [u32],
     /// From the first pair on.

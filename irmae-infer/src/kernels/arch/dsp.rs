@@ -9,13 +9,13 @@ use core::arch::{asm, naked_asm};
 use crate::kernels::tile::{PanelOutputs, Runs};
 
 /// Functions that are all assembly do not get the instructions that `target-cpu` brings.
-#[cfg(target_feature = "v8m")]
+#[cfg(irmae_v8m)]
 macro_rules! cpu {
     () => {
         ".cpu cortex-m33"
     };
 }
-#[cfg(not(target_feature = "v8m"))]
+#[cfg(not(irmae_v8m))]
 macro_rules! cpu {
     () => {
         ""
