@@ -21,23 +21,20 @@ pub(crate) fn accumulate_row<K: Kernels>(
     accumulators: &mut [u8],
     scratch: &mut [u32],
 ) {
-    match (&layer.weights, layer.input_element) {
+    match &layer.weights {
         #[cfg(feature = "float")]
-        (Weights::F32(p), _) => add_float::<K, f32>(layer, p, row, view(ring), view_mut(accumulators)),
+        Weights::F32(p) => add_float::<K, f32>(layer, p, row, view(ring), view_mut(accumulators)),
         #[cfg(feature = "float")]
-        (Weights::F16(p), _) => add_float::<K, f16>(layer, p, row, view(ring), view_mut(accumulators)),
-        (Weights::I8(p), Element::U8) => {
-            add_int::<K, u8>(layer, p, row, view(ring), view_mut(accumulators), scratch);
-        }
-        (Weights::I8(p), _) => add_int::<K, i16>(layer, p, row, view(ring), view_mut(accumulators), scratch),
+        Weights::F16(p) => add_float::<K, f16>(layer, p, row, view(ring), view_mut(accumulators)),
+        Weights::I8(p) => add_int::<K>(layer, p, row, ring, view_mut(accumulators), scratch),
     }
 }
 
-fn add_int<K: Kernels, X: Integer>(
+fn add_int<K: Kernels>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
     row: usize,
-    x: &[X],
+    ring: &[u8],
     acc: &mut [i32],
     scratch: &mut [u32],
 ) {
@@ -47,7 +44,14 @@ fn add_int<K: Kernels, X: Integer>(
     let matrix_len = layer.dense_matrix().int_len();
     for (out_row, acc) in acc.chunks_mut(layer.output.row_len()).enumerate() {
         let start = (row * usize::from(layer.output.height) + out_row) * matrix_len;
-        K::dense_accumulate_int(x, &params.weights[start..], scratch, acc);
+        accumulate_int::<K>(layer, ring, &params.weights[start..], scratch, acc);
+    }
+}
+
+fn accumulate_int<K: Kernels>(layer: &Layer<'_>, ring: &[u8], weights: &[u32], scratch: &mut [u32], acc: &mut [i32]) {
+    match layer.input_element {
+        Element::U8 => K::dense_accumulate_int::<u8>(view(ring), weights, scratch, acc),
+        _ => K::dense_accumulate_int::<i16>(view(ring), weights, scratch, acc),
     }
 }
 
@@ -88,17 +92,20 @@ pub(crate) fn make_rows<K: Kernels, const DECODES: bool>(
         (Weights::F16(p), ..) => {
             float_rows::<K, f16, DECODES>(layer, p, rows, view(ring), view_mut(acc), view_mut(output))
         }
+        (Weights::I8(p), ..) if layer.op == Op::Dense => {
+            dense_rows_int::<K>(layer, p, rows.start, ring, view_mut(acc), scratch, output);
+        }
         (Weights::I8(p), Element::U8, Element::U8) => {
-            int_rows::<K, u8, u8, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, u8, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
         }
         (Weights::I8(p), Element::U8, _) => {
-            int_rows::<K, u8, i16, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, u8, i16, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
         }
         (Weights::I8(p), _, Element::U8) => {
-            int_rows::<K, i16, u8, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, u8, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
         }
         (Weights::I8(p), ..) => {
-            int_rows::<K, i16, i16, DECODES>(layer, p, rows, view(ring), view_mut(acc), scratch, view_mut(output));
+            int_rows::<K, i16, i16, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
         }
     }
 }
@@ -108,25 +115,35 @@ fn int_rows<K: Kernels, X: Integer, Y: Integer, const DECODES: bool>(
     params: &IntParams<'_>,
     out_rows: Range<usize>,
     ring: &[X],
-    acc: &mut [i32],
     scratch: &mut [u32],
     y: &mut [Y],
 ) {
     match layer.op {
         Op::Conv(window) => {
-            K::conv_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y)
+            K::conv_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
         }
         Op::ConvTranspose(window) if DECODES => {
             K::conv_transpose_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
         }
-        Op::ConvTranspose(_) => (),
-        Op::Dense => {
-            let row = out_rows.start;
-            let sums = dense_sums(layer, row, params.bias, acc, |acc| {
-                K::dense_accumulate_int(ring, &params.weights[row * layer.dense_matrix().int_len()..], scratch, acc);
-            });
-            finish_row(layer, sums, y, |channel, sum| Y::from_clamped(params.finish(channel, sum)));
-        }
+        Op::ConvTranspose(_) | Op::Dense => (),
+    }
+}
+
+fn dense_rows_int<K: Kernels>(
+    layer: &Layer<'_>,
+    params: &IntParams<'_>,
+    row: usize,
+    ring: &[u8],
+    acc: &mut [i32],
+    scratch: &mut [u32],
+    output: &mut [u8],
+) {
+    let sums = dense_sums(layer, row, params.bias, acc, |acc| {
+        accumulate_int::<K>(layer, ring, &params.weights[row * layer.dense_matrix().int_len()..], scratch, acc);
+    });
+    match layer.output_element {
+        Element::U8 => finish_row(layer, sums, output, |channel, sum| params.finish(channel, sum) as u8),
+        _ => finish_row(layer, sums, view_mut(output), |channel, sum| params.finish(channel, sum) as i16),
     }
 }
 
