@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 use irmae_infer::format::{MAX_CODE, Precision};
-use irmae_infer::{Aligned, Decoder, Encoder, Model, RawType, Sample, code};
+use irmae_infer::{Aligned, Decoder, Encoder, LoadError, Model, RawType, Sample, code};
 use semihosting::println;
 
 use crate::cases::{BUFFER_LEN, CASES, Case, WINDOW_LEN};
@@ -34,8 +34,7 @@ impl Memory {
 /// Runs all of them.
 pub fn run(memory: &mut Memory) {
     for case in CASES {
-        let raw = Model::load(case.encoder).expect("an encoder").raw_type();
-        match raw {
+        match raw_type(case) {
             RawType::U8 => run_case::<u8>(case, memory),
             RawType::I16 => run_case::<i16>(case, memory),
             RawType::U16 => run_case::<u16>(case, memory),
@@ -49,24 +48,31 @@ fn run_case<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
     run_decoder::<S>(case, memory);
 }
 
-// Neither is inlined, so that one model at a time is on the stack.
+// None is inlined, and results stay where they are, so that one model at a time is on the stack.
+
+#[inline(never)]
+fn raw_type(case: &Case) -> RawType {
+    load(case.encoder).as_ref().expect("an encoder").raw_type()
+}
 
 #[inline(never)]
 fn run_encoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
-    let model = region(|| load(case.encoder));
+    let loaded = region(|| load(case.encoder));
+    let model = loaded.as_ref().expect("a model");
     println!("load_encoder {} {}", case.name, model.buffer_len());
-    let packet_len = region(|| encode::<S>(&model, case.input, memory));
+    let packet_len = region(|| encode::<S>(model, case.input, memory));
     println!("encode {}", case.name);
-    check(&model, case, case.packets, &memory.packet[..packet_len]);
+    check(model, case, case.packets, &memory.packet[..packet_len]);
 }
 
 #[inline(never)]
 fn run_decoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
-    let model = region(|| load(case.decoder));
+    let loaded = region(|| load(case.decoder));
+    let model = loaded.as_ref().expect("a model");
     println!("load_decoder {} {}", case.name, model.buffer_len());
-    let window_len = region(|| decode::<S>(&model, memory));
+    let window_len = region(|| decode::<S>(model, memory));
     println!("decode {}", case.name);
-    check(&model, case, case.output, &memory.window[..window_len]);
+    check(model, case, case.output, &memory.window[..window_len]);
 }
 
 /// That an integer model made what it must; real ones agree to rounding.
@@ -76,8 +82,8 @@ fn check(model: &Model<'_>, case: &Case, expected: &[u8], found: &[u8]) {
 }
 
 #[inline(never)]
-fn load(file: &'static [u8]) -> Model<'static> {
-    Model::load(file).expect("a model")
+fn load(file: &'static [u8]) -> Result<Model<'static>, LoadError> {
+    Model::load(file)
 }
 
 /// From the first window of samples to a packet; gives its bytes.

@@ -12,11 +12,15 @@ const DECODER: &[u8] = CASES[0].decoder;
 /// Loads the decoder, and makes a window of the packet.
 #[inline(never)]
 pub fn decode(memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [u8]) -> Option<()> {
-    let model = Model::load(black_box(DECODER)).ok()?;
+    decode_with(Model::load(black_box(DECODER)).as_ref().ok()?, memory, packet_len, window)
+}
+
+#[inline(never)]
+fn decode_with(model: &Model<'_>, memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [u8]) -> Option<()> {
     let code = memory.code.get_mut(..model.code_len())?;
     code::unpack(model.bits(), memory.packet.get(..packet_len)?, code).ok()?;
     let samples = window.get_mut(..model.frame().len())?;
-    Decoder::new(&model, &mut *memory.buffer).ok()?.decode(code, samples).ok()?;
+    Decoder::new(model, &mut *memory.buffer).ok()?.decode(code, samples).ok()?;
     black_box(window);
     Some(())
 }

@@ -38,10 +38,15 @@ impl<const BUFFER_LEN: usize> Memory<BUFFER_LEN> {
 /// Loads the encoder, makes a packet of the window, and gives its length.
 #[inline(never)]
 pub fn encode<const BUFFER_LEN: usize>(memory: &mut Memory<BUFFER_LEN>) -> Option<usize> {
-    let model = Model::load(black_box(ENCODER)).ok()?;
+    // Borrowed, not moved: there is one model on the stack.
+    encode_with(Model::load(black_box(ENCODER)).as_ref().ok()?, memory)
+}
+
+#[inline(never)]
+fn encode_with<const BUFFER_LEN: usize>(model: &Model<'_>, memory: &mut Memory<BUFFER_LEN>) -> Option<usize> {
     let samples = black_box(INPUT).get(..model.frame().len())?;
     let levels = memory.code.get_mut(..model.code_len())?;
-    Encoder::new(&model, &mut *memory.buffer).ok()?.encode(samples, levels).ok()?;
+    Encoder::new(model, &mut *memory.buffer).ok()?.encode(samples, levels).ok()?;
     let packet_len = code::pack(model.bits(), levels, CODE_LEN_MAX, &mut memory.packet).ok()?;
     black_box(&memory.packet);
     Some(packet_len)

@@ -26,15 +26,9 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let transfer = load_transfer(&envelope, &header, &mut sections).ok_or(LoadError::Length)?;
     let steps = sections.take(header.bits.len()).ok_or(LoadError::Length)?;
     let Header { raw, frame, bits, input, input_clamp } = header;
-    let model = Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers: Vec::new(), scratch: 0 };
-    // Layers go where they stay: a model is large, and a copy of it would lie on the stack beside it.
-    let mut loaded = Ok(model);
-    if let Ok(model) = &mut loaded
-        && let Err(why) = load_layers(model, input, fields, sections)
-    {
-        loaded = Err(why);
-    }
-    loaded
+    let mut model = Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers: Vec::new(), scratch: 0 };
+    load_layers(&mut model, input, fields, sections)?;
+    Ok(model)
 }
 
 fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
