@@ -97,7 +97,7 @@ static SIGMOID: [u16; 257] = {
 
 /// `sigmoid(x)`: `x` with [`CURVE_IN_BITS`], saturating at +-8; the value with [`CURVE_OUT_BITS`], within 2 units of the
 /// true one. Linear between the points of a table.
-#[inline(never)]
+#[inline]
 pub fn sigmoid(x: i32) -> i32 {
     const FRACTION_BITS: u32 = CURVE_IN_BITS - 5;
     let limit = 8 << CURVE_IN_BITS;
