@@ -283,31 +283,33 @@ impl Product<'_> {
             self.patches = patches;
         }
         let count = self.patches.count;
+        let inside = self.patches.inside(x.height);
         let mut first = 0;
         while first < count {
             let pixels = T::PIXELS.min(count - first);
             // For few pixels, one at a time costs less than a panel that is mostly empty.
             if 2 * pixels > T::PIXELS {
-                self.multiply::<T, X, Y>(first, pixels, x, params, panel, y);
+                self.multiply::<T, X, Y>(first..first + pixels, &inside, x, params, panel, y);
                 first += pixels;
             } else {
-                self.multiply_pixel::<T, X, Y>(first, x, params, panel, y);
+                self.multiply_pixel::<T, X, Y>(first, &inside, x, params, panel, y);
                 first += 1;
             }
         }
     }
 
-    /// All outputs of `count` pixels.
+    /// All outputs of a panel's pixels.
     fn multiply<T: Tile, X: Integer, Y: Integer>(
         &self,
-        first: usize,
-        count: usize,
+        pixels: Range<usize>,
+        inside: &Range<usize>,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
         panel: &mut [u32],
         y: &mut [Y],
     ) {
-        let mut offsets = self.patches.gather::<T, X>(x, first, count, T::PIXELS, panel);
+        let mut offsets = self.patches.gather::<T, X>(x, pixels.clone(), inside, T::PIXELS, panel);
+        let (first, count) = (pixels.start, pixels.len());
         for offset in offsets.as_mut() {
             *offset = -*offset << 7;
         }
@@ -366,12 +368,13 @@ impl Product<'_> {
     fn multiply_pixel<T: Tile, X: Integer, Y: Integer>(
         &self,
         pixel: usize,
+        inside: &Range<usize>,
         x: &Rows<'_, X>,
         params: &IntParams<'_>,
         panel: &mut [u32],
         y: &mut [Y],
     ) {
-        let offset = self.patches.gather::<T, X>(x, pixel, 1, 1, panel).as_ref()[0] << 7;
+        let offset = self.patches.gather::<T, X>(x, pixel..pixel + 1, inside, 1, panel).as_ref()[0] << 7;
         let panel = &panel[..];
         let mut channel = 0;
         for v in (0..self.weights.outputs).step_by(2 * PIXEL_PAIRS) {

@@ -1,5 +1,7 @@
 //! Copies the input values that output pixels sum up into a panel.
 
+use core::ops::Range;
+
 use super::params::{Integer, Rows};
 use super::tile::{Runs, Tile};
 
@@ -45,32 +47,42 @@ impl Patches {
         [row + (pixel * self.step[0]) as isize, column + (pixel * self.step[1]) as isize]
     }
 
-    /// Whether pixel `pixel`'s patch lies within the input.
-    fn is_inside(&self, pixel: usize, height: usize) -> bool {
-        let [row, column] = self.origin(pixel);
-        let (last_row, last_column) =
-            (height as isize - self.size[0] as isize, self.width as isize - self.size[1] as isize);
-        row >= 0 && row <= last_row && column >= 0 && column <= last_column
+    /// The pixels whose patches lie within the input. All of them, or none, by their rows, unless rows step.
+    pub(super) fn inside(&self, height: usize) -> Range<usize> {
+        let [row, column] = self.first;
+        let last = [height as isize - self.size[0] as isize, self.width as isize - self.size[1] as isize];
+        let (mut start, mut end) = (0, self.count);
+        for (first, last, step) in [(row, last[0], self.step[0]), (column, last[1], self.step[1])] {
+            if last < first || step == 0 && first < 0 {
+                return 0..0;
+            }
+            if step > 0 {
+                start = start.max(first.min(0).unsigned_abs().div_ceil(step));
+                end = end.min((last - first) as usize / step + 1);
+            }
+        }
+        start..end
     }
 
-    /// Fills a panel for `pixels` pixels with the patches of `count` from pixel `first` on. Gives the sums of their values.
+    /// Fills a panel for `pixels` pixels with the patches of pixels `own`; those of `inside` are within the input. Gives the sums of their values.
     pub(super) fn gather<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,
-        first: usize,
-        count: usize,
+        own: Range<usize>,
+        inside: &Range<usize>,
         pixels: usize,
         panel: &mut [u32],
     ) -> T::Lanes {
+        let (first, count) = (own.start, own.len());
         let mut sums = T::ZERO;
         let is_even = self.run_len().is_multiple_of(4);
-        let are_inside = self.is_inside(first, x.height) && self.is_inside(first + count - 1, x.height);
+        let are_inside = inside.start <= first && first + count <= inside.end;
         if T::PLACES_ALL && count == T::PIXELS && self.place_panel::<T, X>(x, first, are_inside, panel, &mut sums) {
             return sums;
         }
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
             let origin = self.origin(first + pixel);
-            let is_inside = are_inside || self.is_inside(first + pixel, x.height);
+            let is_inside = inside.contains(&(first + pixel));
             *sum = if is_inside && is_even {
                 self.place_inside::<T, X>(x, origin, pixels, pixel, panel)
             } else if self.size[0] * self.run_len() <= BUFFER_LEN {

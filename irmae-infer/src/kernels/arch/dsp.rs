@@ -477,6 +477,7 @@ pub(in crate::kernels) fn multiply_pixel<const IS_WIDE: bool>(
 }
 
 /// See [`Tile::multiply_store`](crate::kernels::tile::Tile::multiply_store).
+#[inline(always)]
 pub(in crate::kernels) fn multiply_store(outputs: &mut PanelOutputs<'_>, offsets: [i32; 4]) -> bool {
     let PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step } = outputs;
     let halves = 2 * *quads;
@@ -555,6 +556,7 @@ pub(in crate::kernels) fn place_quads<const STRIDE: usize>(panel: &mut [u32], qu
 }
 
 /// See [`Tile::place_all`](crate::kernels::tile::Tile::place_all). 24 instructions for a four of each pixel.
+#[inline(always)]
 pub(in crate::kernels) fn place_four(panel: &mut [u32], runs: &Runs<'_, u8>, sums: &mut [i32; 4]) {
     let quads = runs.len / 4;
     if quads == 0 || runs.rows == 0 {
