@@ -57,7 +57,7 @@ pub enum TransferSpec {
 pub struct LayerSpec {
     /// All but the weights.
     pub header: LayerHeader,
-    /// Weights, in the order of [`Op::weights_len`](crate::Op::weights_len); [`write`] packs them.
+    /// Weights, in the order of [`Op::weights_len`](crate::Op::weights_len); [`write()`] packs them.
     pub weights: WeightsSpec,
 }
 

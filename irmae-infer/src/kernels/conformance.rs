@@ -1,7 +1,7 @@
 //! The tests that every implementation of [`Kernels`] must pass: `conformance!(Name)` declares them.
 //!
 //! Expected values come from the definitions, over whole maps in `i64` or `f64`: a convolution gathers, a transposed one
-//! scatters as its definition says, so that an error of [`reference`](super::reference) shows as well.
+//! scatters as its definition says, so that an error of the reference shows as well.
 
 use alloc::vec;
 use alloc::vec::Vec;

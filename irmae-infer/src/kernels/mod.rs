@@ -1,13 +1,12 @@
-//! The arithmetic of the layers, an output row at a time.
+//! The arithmetic of the layers, a block of output rows at a time.
 //!
 //! [`Kernels`] has a readable body for every operation: the [`Reference`], which is the specification. A faster
 //! implementation overrides what it speeds up and nothing else; `conformance!(ItsName)` declares its tests.
 //!
-//! | operation | `f32` weights | `f16` weights | `i8` weights |
+//! | implementation | for | `i8` weights | `f32` and `f16` weights |
 //! |---|---|---|---|
-//! | convolution | reference | reference | reference |
-//! | transposed convolution | reference | reference | reference |
-//! | dense | reference | reference | reference |
+//! | [`Portable`] | any core | two pixels by two outputs | blocks of eight outputs |
+//! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
 //!
 //! `i8` results are equal to the bit for every implementation and target; `f32` and `f16` results agree to rounding.
 
@@ -39,7 +38,8 @@ pub use portable::Portable;
 /// Row kernels. `Rows` holds the input rows that are in memory; rows outside the input are padding.
 ///
 /// Shapes: an input row is `[in_width][in_channels]`, an output row `[out_width][out_channels]`; weights lie in the order of
-/// [`packing`]. `scratch` has [`scratch_len`] bytes. All lengths have been checked when the model was loaded.
+/// the [specification](crate::specification). `scratch` has [`scratch_len`] bytes. All lengths have been checked when the model
+/// was loaded.
 pub trait Kernels {
     /// Rows `out_rows` of a convolution in integers:
     /// `y[p, q, o] = requantize(b[o] + sum_ijc w[o, i, j, c] x[p s - pad + i, q s - pad + j, c])`.

@@ -128,7 +128,7 @@ pub(super) trait Arithmetic {
 /// Weights of an `i8` layer.
 #[derive(Debug, Clone, Copy)]
 pub struct IntParams<'a> {
-    /// Weights, within +-127, in the order of [`packing`](super::packing).
+    /// Weights, within +-127, in the order of the [specification](crate::specification).
     pub weights: &'a [u32],
     /// Biases at the accumulator's scale.
     pub bias: &'a [i32],
@@ -213,7 +213,7 @@ impl<X: Integer, Y: Integer> Arithmetic for IntArithmetic<'_, '_, X, Y> {
 /// Weights of an `f32` or `f16` layer.
 #[derive(Debug, Clone, Copy)]
 pub struct FloatParams<'a, W> {
-    /// Weights, in the order of [`packing`](super::packing).
+    /// Weights, in the order of the [specification](crate::specification).
     pub weights: &'a [W],
     /// Biases.
     pub bias: &'a [f32],
