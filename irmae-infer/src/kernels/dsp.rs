@@ -9,7 +9,7 @@ use super::fpu::FpuTile as FloatTile;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
-use super::tile::{self, PanelOutputs, Runs, Tile};
+use super::tile::{self, Panel, Runs, Tile, Weights};
 use super::{Kernels, lower};
 
 /// Kernels for Cortex-M4, M7 and M33.
@@ -57,31 +57,29 @@ impl Tile for DspTile {
         }
     }
 
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize) {
-        for cells in panel[pixel..].chunks_mut(pixels).take(2 * quads) {
+    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
+        for cells in panel[pixel..].chunks_mut(pixels).take(2 * quads.end).skip(2 * quads.start) {
             cells[0] = 0;
         }
     }
 
-    fn multiply<X: Integer>(panel: &[u32], weights: &[u32], sums: &mut [[i32; 4]; 2]) {
-        if size_of::<X>() == 1 {
-            arch::multiply::<false>(panel, weights, sums);
-        } else {
-            arch::multiply::<true>(panel, weights, sums);
+    fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 4]; 2], sums: &mut [[[i32; 4]; 2]]) {
+        for (pair, sums) in sums.iter_mut().enumerate() {
+            *sums = *start;
+            if size_of::<X>() == 1 {
+                arch::multiply::<false>(panel, weights.pair(pair), sums);
+            } else {
+                arch::multiply::<true>(panel, weights.pair(pair), sums);
+            }
         }
     }
 
-    fn multiply_pixel<X: Integer>(
-        panel: &[u32],
-        weights: &[u32],
-        pair_len: usize,
-        quads: usize,
-        sums: &mut [[i32; 2]],
-    ) {
+    fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
+        let Weights { words, pair_len, quads } = weights;
         if size_of::<X>() == 1 {
-            arch::multiply_pixel::<false>(panel, weights, pair_len, quads, sums);
+            arch::multiply_pixel::<false>(panel, words, pair_len, quads, sums);
         } else {
-            arch::multiply_pixel::<true>(panel, weights, pair_len, quads, sums);
+            arch::multiply_pixel::<true>(panel, words, pair_len, quads, sums);
         }
     }
 
@@ -93,7 +91,16 @@ impl Tile for DspTile {
         arch::add_columns(x, expanded, sums);
     }
 
-    fn multiply_store<X: Integer>(outputs: &mut PanelOutputs<'_>, offsets: &[i32; 4]) -> bool {
-        size_of::<X>() == 1 && arch::multiply_store(outputs, *offsets)
+    fn multiply_store<X: Integer, Y: Integer>(
+        panel: &Panel<'_>,
+        starts: &[[i32; 4]; 2],
+        params: &IntParams<'_>,
+        y: &mut [Y],
+    ) -> usize {
+        if size_of::<X>() != 1 {
+            return 0;
+        }
+        let Some(mut outputs) = panel.plain(params, y) else { return 0 };
+        if arch::multiply_store(&mut outputs, starts[0]) { 2 * outputs.pairs } else { 0 }
     }
 }

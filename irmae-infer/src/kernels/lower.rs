@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::packing::{self, Matrix};
 use super::params::{ConvGeometry, IntParams, Integer, Rows};
 use super::patches::Patches;
-use super::tile::{PanelOutputs, Tile};
+use super::tile::{Panel, Place, Tile, Weights};
 use crate::quant;
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
@@ -44,7 +44,9 @@ macro_rules! lowered {
 }
 pub(super) use lowered;
 
-/// Pairs of outputs that are summed at a time for a single pixel.
+/// Pairs of outputs that are summed at a time for a panel.
+const PAIRS: usize = 2;
+/// The same for a single pixel.
 const PIXEL_PAIRS: usize = 8;
 
 /// See [`Kernels::conv_rows_int`](super::Kernels::conv_rows_int).
@@ -59,7 +61,7 @@ pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
     let ConvGeometry { input, output, window } = *geometry;
     let [kernel, stride, padding] = window.sizes();
     let channels = usize::from(output.channels);
-    let weights = Weights::new(params.weights, packing::conv_matrix(window, input, output));
+    let weights = weights_of(params.weights, packing::conv_matrix(window, input, output));
     let patches = Patches {
         first: [(out_rows.start * stride[0]) as isize - padding[0] as isize, -(padding[1] as isize)],
         size: kernel,
@@ -71,13 +73,20 @@ pub(super) fn conv_rows<T: Tile, X: Integer, Y: Integer>(
     if output.width == 1 {
         // The pixels of a column are the rows.
         let patches = Patches { step: [stride[0], 0], count: out_rows.len(), ..patches };
-        return Product { patches, weights, out_step: channels, out_base: 0, out_channels: channels }
-            .run::<T, X, Y>(x, params, scratch, y);
+        return Product {
+            patches,
+            weights,
+            outputs: channels,
+            out_step: channels,
+            out_base: 0,
+            out_channels: channels,
+        }
+        .run::<T, X, Y>(x, params, scratch, y);
     }
     for (row, y) in y.chunks_exact_mut(output.row_len()).enumerate() {
         let first = [patches.first[0] + (row * stride[0]) as isize, patches.first[1]];
         let patches = Patches { first, ..patches };
-        Product { patches, weights, out_step: channels, out_base: 0, out_channels: channels }
+        Product { patches, weights, outputs: channels, out_step: channels, out_base: 0, out_channels: channels }
             .run::<T, X, Y>(x, params, scratch, y);
     }
 }
@@ -135,7 +144,7 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
         let together = if channels.is_multiple_of(2) { 1 } else { phases.count.max(1) };
         for phase in (0..phases.count).step_by(together) {
             let matrix = Matrix { outputs: together * channels, ..matrix };
-            let weights = Weights::new(&weights[phase / together * matrix.int_len()..], matrix);
+            let weights = weights_of(&weights[phase / together * matrix.int_len()..], matrix);
             let first_phase = phases.first + phase;
             // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
             let last_column = usize::from(output.width) - 1 + padding[1];
@@ -153,6 +162,7 @@ fn transpose_row<T: Tile, X: Integer, Y: Integer>(
             Product {
                 patches: if is_column { Patches { step: [1, 0], count, ..patches } } else { patches },
                 weights,
+                outputs: matrix.outputs,
                 out_step: if is_column { stride[0] } else { stride[1] } * channels,
                 out_base: ((first * stride[1] + first_phase) as isize - padding[1] as isize) * channels as isize,
                 out_channels: channels,
@@ -210,53 +220,33 @@ fn add_columns<T: Tile, X: Integer, Y: Integer>(
 
 /// See [`Kernels::dense_accumulate_int`](super::Kernels::dense_accumulate_int).
 pub(super) fn dense_accumulate<T: Tile, X: Integer>(x: &[X], weights: &[u32], scratch: &mut [u32], acc: &mut [i32]) {
-    let weights = Weights::new(weights, Matrix { outputs: acc.len(), inputs: x.len() });
-    if !x.len().is_multiple_of(4) {
-        T::clear::<X>(scratch, 1, 0, weights.quads);
+    let weights = weights_of(weights, Matrix { outputs: acc.len(), inputs: x.len() });
+    if !x.len().is_multiple_of(T::INPUTS) {
+        T::clear::<X>(scratch, 1, 0, x.len() / 4..x.len().next_multiple_of(T::INPUTS) / 4);
     }
-    let offset = -128 * T::place(scratch, 1, 0, 0, x);
-    for (first, acc) in (0..).step_by(PIXEL_PAIRS).zip(acc.chunks_mut(2 * PIXEL_PAIRS)) {
-        let mut sums = [[0; 2]; PIXEL_PAIRS];
-        let pairs = acc.len().div_ceil(2);
-        T::multiply_pixel::<X>(scratch, weights.pairs_from(first), weights.pair_len, weights.quads, &mut sums[..pairs]);
-        for (acc, sums) in acc.chunks_mut(2).zip(sums) {
-            acc[0] = acc[0].wrapping_add(sums[0]).wrapping_add(offset);
-            if let Some(acc) = acc.get_mut(1) {
-                *acc = acc.wrapping_add(sums[1]);
-            }
+    let [p, q] = start::<T>(T::place(scratch, 1, 0, 0, x));
+    let (pairs, last) = acc.as_chunks_mut();
+    let whole = pairs.len();
+    let mut half = [[last.first().copied().unwrap_or_default(), 0]];
+    for (first, sums) in [(0, pairs), (whole, &mut half[..last.len()])] {
+        for sums in sums.iter_mut() {
+            *sums = [sums[0].wrapping_add(p), sums[1].wrapping_add(q)];
         }
+        T::multiply_pixel::<X>(scratch, weights.skip(first), sums);
+    }
+    if let [last] = last {
+        *last = half[0][0];
     }
 }
 
-/// Packed weights of a matrix, or of consecutive inputs of it.
-#[derive(Clone, Copy)]
-struct Weights<'a> {
-    words: &'a [u32],
-    outputs: usize,
-    /// Words from one pair to the next.
-    pair_len: usize,
-    /// Inputs in fours.
-    quads: usize,
+fn weights_of(words: &[u32], matrix: Matrix) -> Weights<'_> {
+    Weights { words: &words[..matrix.int_len()], pair_len: matrix.pair_len(), quads: matrix.quads() }
 }
 
-impl<'a> Weights<'a> {
-    fn new(words: &'a [u32], matrix: Matrix) -> Self {
-        let words = &words[..matrix.int_len()];
-        Self { words, outputs: matrix.outputs, pair_len: matrix.pair_len(), quads: matrix.quads() }
-    }
-
-    /// Only `quads` fours of inputs, from the `skip`th.
-    fn narrow(self, skip: usize, quads: usize) -> Self {
-        Self { words: self.words.get(2 * skip..).unwrap_or_default(), quads, ..self }
-    }
-
-    fn pairs_from(&self, pair: usize) -> &'a [u32] {
-        self.words.get(pair * self.pair_len..).unwrap_or_default()
-    }
-
-    fn pair(&self, pair: usize) -> &'a [u32] {
-        &self.words[pair * self.pair_len..][..2 * self.quads]
-    }
+/// What the sums of a pair of outputs start from, by the sum of the inputs.
+fn start<T: Tile>(x_sum: i32) -> [i32; 2] {
+    let offset = -x_sum << 7;
+    [offset, if T::OFFSETS_Q { offset } else { 0 }]
 }
 
 /// Patches times weights. Output `v` of pixel `n` goes to `y[out_base + n * out_step + v]`, if there is such a place; its channel
@@ -264,6 +254,7 @@ impl<'a> Weights<'a> {
 struct Product<'a> {
     patches: Patches,
     weights: Weights<'a>,
+    outputs: usize,
     out_base: isize,
     out_step: usize,
     out_channels: usize,
@@ -313,55 +304,26 @@ impl Product<'_> {
         for offset in offsets.as_mut() {
             *offset = -*offset << 7;
         }
-        let panel = &panel[..];
-        let stored = self.store_panel::<T, X, Y>(first, count, &offsets, params, panel, y);
-        let mut channel = 2 * stored;
-        for pair in stored..self.weights.outputs.div_ceil(2) {
-            let next = if channel + 1 == self.out_channels { 0 } else { channel + 1 };
-            let mut sums = [T::ZERO; 2];
-            for (sum, offset) in sums[0].as_mut().iter_mut().zip(offsets.as_ref()) {
-                *sum = params.bias[channel].wrapping_add(*offset);
-            }
-            sums[1].as_mut().fill(params.bias[next]);
-            T::multiply::<X>(panel, self.weights.pair(pair), &mut sums);
-            for (v, channel, sums) in [(2 * pair, channel, &sums[0]), (2 * pair + 1, next, &sums[1])] {
-                if v < self.weights.outputs {
-                    self.store(params, channel, v, first, &sums.as_ref()[..count], y);
-                }
-            }
-            channel = if next + 1 == self.out_channels { 0 } else { next + 1 };
-        }
-    }
-
-    /// As many pairs of outputs of a panel as the tile can store by itself; their number.
-    fn store_panel<T: Tile, X: Integer, Y: Integer>(
-        &self,
-        first: usize,
-        count: usize,
-        offsets: &T::Lanes,
-        params: &IntParams<'_>,
-        panel: &[u32],
-        y: &mut [Y],
-    ) -> usize {
-        let pairs = self.weights.outputs / 2;
-        let Ok(start) = usize::try_from(self.out_base.wrapping_add_unsigned(first * self.out_step)) else { return 0 };
-        let end = start + (count - 1) * self.out_step + 2 * pairs;
-        let is_whole = count == T::PIXELS && self.weights.outputs <= self.out_channels;
-        if size_of::<Y>() != 1 || !is_whole || !params.is_plain() || end > y.len() {
-            return 0;
-        }
-        let mut outputs = PanelOutputs {
-            panel,
-            weights: self.weights.words,
-            pair_len: self.weights.pair_len,
-            quads: self.weights.quads,
-            pairs,
-            bias: params.bias,
-            multiplier: params.multiplier,
-            y: bytemuck::cast_slice_mut(&mut y[start..end]),
-            step: self.out_step,
+        let starts = [offsets, if T::OFFSETS_Q { offsets } else { T::ZERO }];
+        let panel = Panel {
+            cells: panel,
+            weights: self.weights,
+            outputs: self.outputs,
+            channels: self.out_channels,
+            place: self.place(first, T::PIXELS, count),
         };
-        if T::multiply_store::<X>(&mut outputs, offsets) { pairs } else { 0 }
+        let stored = T::multiply_store::<X, Y>(&panel, &starts, params, y);
+        if stored == panel.outputs {
+            return;
+        }
+        let mut channel = stored;
+        let mut sums = [[T::ZERO; 2]; PAIRS];
+        for v in (stored..panel.outputs).step_by(2 * PAIRS) {
+            let outputs = (panel.outputs - v).min(2 * PAIRS);
+            T::multiply::<X>(panel.cells, panel.weights.skip(v / 2), &starts, &mut sums[..outputs.div_ceil(2)]);
+            let sums = bytemuck::cast_slice(&sums.as_flattened()[..outputs]);
+            channel = store::<T, Y>(params, [channel, panel.channels], panel.place.skip(v), sums, y);
+        }
     }
 
     /// All outputs of one pixel.
@@ -374,42 +336,39 @@ impl Product<'_> {
         panel: &mut [u32],
         y: &mut [Y],
     ) {
-        let offset = self.patches.gather::<T, X>(x, pixel..pixel + 1, inside, 1, panel).as_ref()[0] << 7;
-        let panel = &panel[..];
+        let start = start::<T>(self.patches.gather::<T, X>(x, pixel..pixel + 1, inside, 1, panel).as_ref()[0]);
         let mut channel = 0;
-        for v in (0..self.weights.outputs).step_by(2 * PIXEL_PAIRS) {
-            let outputs = (self.weights.outputs - v).min(2 * PIXEL_PAIRS);
-            let pairs = outputs.div_ceil(2);
-            let mut sums = [[0; 2]; PIXEL_PAIRS];
-            let Weights { pair_len, quads, .. } = self.weights;
-            T::multiply_pixel::<X>(panel, self.weights.pairs_from(v / 2), pair_len, quads, &mut sums[..pairs]);
-            for (n, sum) in sums.as_flattened()[..outputs].iter().enumerate() {
-                let offset = if n % 2 == 0 { offset } else { 0 };
-                let sum = params.bias[channel].wrapping_add(*sum).wrapping_sub(offset);
-                self.store(params, channel, v + n, pixel, &[sum], y);
-                channel = if channel + 1 == self.out_channels { 0 } else { channel + 1 };
-            }
+        let mut sums = [[0; 2]; PIXEL_PAIRS];
+        for v in (0..self.outputs).step_by(2 * PIXEL_PAIRS) {
+            let outputs = (self.outputs - v).min(2 * PIXEL_PAIRS);
+            sums.fill(start);
+            T::multiply_pixel::<X>(panel, self.weights.skip(v / 2), &mut sums[..outputs.div_ceil(2)]);
+            let sums = &sums.as_flattened()[..outputs];
+            channel = store::<T, Y>(params, [channel, self.out_channels], self.place(pixel, 1, 1).skip(v), sums, y);
         }
     }
 
-    /// Output `v` of pixels `first..`, from their sums.
-    #[inline]
-    fn store<Y: Integer>(
-        &self,
-        params: &IntParams<'_>,
-        channel: usize,
-        v: usize,
-        first: usize,
-        sums: &[i32],
-        y: &mut [Y],
-    ) {
-        let mut at = self.out_base.wrapping_add_unsigned(first * self.out_step + v);
-        for &sum in sums {
-            // Places before and behind the row belong to no output.
-            if let Some(y) = y.get_mut(at as usize) {
-                *y = Y::from_clamped(params.finish(channel, sum));
-            }
-            at = at.wrapping_add_unsigned(self.out_step);
-        }
+    /// Where the outputs of pixels from `first` on go.
+    fn place(&self, first: usize, lanes: usize, count: usize) -> Place {
+        let at = self.out_base.wrapping_add_unsigned(first * self.out_step);
+        Place { at, step: self.out_step, lanes, count }
     }
+}
+
+/// Outputs from their sums, in runs of consecutive channels from `channel` on. Gives the channel that is next.
+fn store<T: Tile, Y: Integer>(
+    params: &IntParams<'_>,
+    [mut channel, channels]: [usize; 2],
+    mut place: Place,
+    mut sums: &[i32],
+    y: &mut [Y],
+) -> usize {
+    while !sums.is_empty() {
+        let run = ((channels - channel) * place.lanes).min(sums.len());
+        T::store(params, channel, &sums[..run], place, y);
+        let outputs = run / place.lanes;
+        channel = if channel + outputs == channels { 0 } else { channel + outputs };
+        (sums, place) = (&sums[run..], place.skip(outputs));
+    }
+    channel
 }

@@ -12,16 +12,18 @@
 
 use core::ops::Range;
 
-#[cfg(irmae_dsp)]
+#[cfg(any(irmae_dsp, irmae_mve))]
 mod arch;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-#[cfg(irmae_dsp)]
+#[cfg(all(irmae_dsp, not(irmae_mve)))]
 mod dsp;
 mod float;
 #[cfg(irmae_fpu)]
 mod fpu;
 mod lower;
+#[cfg(irmae_mve)]
+mod mve;
 pub(crate) mod packing;
 mod params;
 mod patches;
@@ -29,8 +31,10 @@ mod portable;
 mod reference;
 mod tile;
 
-#[cfg(irmae_dsp)]
+#[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub use dsp::Dsp;
+#[cfg(irmae_mve)]
+pub use mve::Mve;
 pub use packing::{int_weights_len, scratch_len};
 pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 pub use portable::Portable;
@@ -114,8 +118,11 @@ impl Kernels for Reference {}
 conformance::conformance!(Reference);
 
 /// The fastest kernels for this target.
-#[cfg(not(irmae_dsp))]
-pub type Best = Portable;
+#[cfg(irmae_mve)]
+pub type Best = Mve;
 /// The fastest kernels for this target.
-#[cfg(irmae_dsp)]
+#[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub type Best = Dsp;
+/// The fastest kernels for this target.
+#[cfg(not(any(irmae_dsp, irmae_mve)))]
+pub type Best = Portable;

@@ -157,9 +157,14 @@ impl<'a> IntParams<'a> {
         y.max(self.clamp[0]).min(self.clamp[1])
     }
 
-    /// Whether [`finish`](Self::finish) is no more than [`quant::requantize`], saturated to `u8`.
+    /// Whether [`finish`](Self::finish) is no more than [`quant::requantize`], clamped.
+    pub(super) fn is_linear(&self) -> bool {
+        !self.activation.is_curved() && self.acc_shift == 0
+    }
+
+    /// Whether it is no more than that, saturated to `u8`.
     pub(super) fn is_plain(&self) -> bool {
-        !self.activation.is_curved() && self.acc_shift == 0 && self.clamp == [0, 255]
+        self.is_linear() && self.clamp == [0, 255]
     }
 
     /// Not inlined: it is long, and there is a [`finish`](Self::finish) in every kernel.

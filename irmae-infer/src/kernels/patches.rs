@@ -75,17 +75,21 @@ impl Patches {
     ) -> T::Lanes {
         let (first, count) = (own.start, own.len());
         let mut sums = T::ZERO;
-        let is_even = self.run_len().is_multiple_of(4);
+        let len = self.size[0] * self.run_len();
         let are_inside = inside.start <= first && first + count <= inside.end;
+        if !T::WHOLE_FOURS && !len.is_multiple_of(T::INPUTS) {
+            let rest = len / 4..len.next_multiple_of(T::INPUTS) / 4;
+            (0..count).for_each(|pixel| T::clear::<X>(panel, pixels, pixel, rest.clone()));
+        }
         if T::PLACES_ALL && count == T::PIXELS && self.place_panel::<T, X>(x, first, are_inside, panel, &mut sums) {
             return sums;
         }
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
             let origin = self.origin(first + pixel);
             let is_inside = inside.contains(&(first + pixel));
-            *sum = if is_inside && is_even {
+            *sum = if is_inside && self.suits::<T>() {
                 self.place_inside::<T, X>(x, origin, pixels, pixel, panel)
-            } else if self.size[0] * self.run_len() <= BUFFER_LEN {
+            } else if T::WHOLE_FOURS && len <= BUFFER_LEN {
                 self.place_buffered::<T, X>(x, origin, pixels, pixel, panel)
             } else {
                 self.place_clipped::<T, X>(x, origin, pixels, pixel, panel)
@@ -94,7 +98,12 @@ impl Patches {
         sums
     }
 
-    /// All pixels of a panel at once, where runs of their patches are whole fours.
+    /// Whether runs are such as a tile places well.
+    fn suits<T: Tile>(&self) -> bool {
+        !T::WHOLE_FOURS || self.run_len().is_multiple_of(4)
+    }
+
+    /// All pixels of a panel at once, if that is possible.
     fn place_panel<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,
@@ -104,11 +113,16 @@ impl Patches {
         sums: &mut T::Lanes,
     ) -> bool {
         let run_len = self.run_len();
+        let [row, _] = self.origin(first);
         if self.step[0] == 0 {
-            let is_even = run_len.is_multiple_of(4);
-            if is_even && are_inside {
+            // Whole fours have been narrowed to the rows within the input.
+            let are_rows_inside = T::WHOLE_FOURS || row >= 0 && row + self.size[0] as isize <= x.height as isize;
+            let columns = (T::PIXELS - 1) * self.step[1] + self.size[1];
+            if !self.suits::<T>() || !are_rows_inside {
+                return false;
+            } else if are_inside {
                 self.place_rows::<T, X>(x, self.origin(first), panel, sums);
-            } else if is_even && ((T::PIXELS - 1) * self.step[1] + self.size[1]) * self.channels <= BUFFER_LEN {
+            } else if columns * self.channels <= BUFFER_LEN {
                 self.place_padded_rows::<T, X>(x, first, panel, sums);
             } else {
                 return false;
@@ -116,10 +130,10 @@ impl Patches {
             return true;
         }
         // Pixels below each other: a patch of whole rows is one run.
-        let slot = self.origin(first)[0] as usize % x.ring_rows;
+        let slot = row as usize % x.ring_rows;
         let is_one_run = slot + (T::PIXELS - 1) * self.step[0] + self.size[0] <= x.ring_rows;
         let len = self.size[0] * run_len;
-        let is_such = are_inside && is_one_run && run_len == x.row_len && len.is_multiple_of(4);
+        let is_such = are_inside && is_one_run && run_len == x.row_len && (!T::WHOLE_FOURS || len.is_multiple_of(4));
         if is_such {
             let x = x.ring.get(slot * run_len..).unwrap_or_default();
             T::place_all(panel, 0, &Runs { x, len, rows: 1, row_step: 0, pixel_step: self.step[0] * run_len }, sums);
@@ -165,14 +179,7 @@ impl Patches {
             let part = Self { first: [self.first[0] + done as isize, self.first[1]], size: [rows, columns], ..*self };
             part.for_each_run(x, part.origin(first), |i, at, run| {
                 let start = i * row_step + at;
-                if run.len() > 16 {
-                    buffer[start..start + run.len()].copy_from_slice(run);
-                } else {
-                    // A call to copy a few values would cost more.
-                    for (to, from) in buffer[start..].iter_mut().zip(run) {
-                        *to = *from;
-                    }
-                }
+                T::copy(&mut buffer[start..start + run.len()], run);
             });
             T::place_all(panel, done * len, &Runs { x: &buffer, len, rows, row_step, pixel_step }, sums);
         }
@@ -239,7 +246,7 @@ impl Patches {
         pixel: usize,
         panel: &mut [u32],
     ) -> i32 {
-        T::clear::<X>(panel, pixels, pixel, (self.size[0] * self.run_len()).div_ceil(4));
+        T::clear::<X>(panel, pixels, pixel, 0..(self.size[0] * self.run_len()).div_ceil(4));
         let mut sum = 0;
         self.for_each_run(x, origin, |i, at, run| {
             sum += T::place(panel, pixels, pixel, i * self.run_len() + at, run);

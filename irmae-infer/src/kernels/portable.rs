@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::float;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
-use super::tile::{self, PanelOutputs, Runs, Tile};
+use super::tile::{self, Panel, PanelOutputs, Runs, Tile, Weights};
 use super::{Kernels, lower};
 use crate::quant;
 
@@ -72,50 +72,69 @@ impl Tile for PortableTile {
         *sums = [sum0, sum1];
     }
 
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize) {
+    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
         if pixels == 1 {
             tile::clear::<i16, 1>(panel, pixels, pixel, quads);
         } else {
-            panel[pixel..].iter_mut().step_by(2).take(4 * quads).for_each(|cell| *cell = 0);
+            let cells = panel[pixel..].iter_mut().step_by(2).skip(4 * quads.start);
+            cells.take(4 * quads.len()).for_each(|cell| *cell = 0);
         }
     }
 
-    fn multiply<X: Integer>(panel: &[u32], weights: &[u32], sums: &mut [[i32; 2]; 2]) {
+    fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {
         let (x, _) = panel.as_chunks();
-        for (lanes, x) in lanes(weights).chunks(SUMMED).zip(x.chunks(SUMMED)) {
-            multiply::<X>(lanes, x, sums);
+        for (pair, sums) in sums.iter_mut().enumerate() {
+            *sums = *start;
+            for (lanes, x) in lanes(weights.pair(pair)).chunks(SUMMED).zip(x.chunks(SUMMED)) {
+                multiply::<X>(lanes, x, sums);
+            }
         }
     }
 
-    fn multiply_store<X: Integer>(outputs: &mut PanelOutputs<'_>, offsets: &[i32; 2]) -> bool {
-        let PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, step, .. } = *outputs;
+    const ADDS_COLUMNS: bool = true;
+
+    fn add_columns(x: &[u8], weights: &[u32], _expanded: &mut [u32], sums: &mut [[i32; 2]]) {
+        let channels = weights.len();
+        let (first, second) = lanes(weights).split_at(channels);
+        for (column, x) in x.chunks_exact(channels).enumerate().take(sums.len().saturating_sub(1)) {
+            for (weights, sums) in [second, first].into_iter().zip(&mut sums[column..]) {
+                for (lanes, x) in weights.chunks(SUMMED).zip(x.chunks(SUMMED)) {
+                    add_column(lanes, x, sums);
+                }
+            }
+        }
+    }
+
+    fn multiply_store<X: Integer, Y: Integer>(
+        panel: &Panel<'_>,
+        starts: &[[i32; 2]; 2],
+        params: &IntParams<'_>,
+        y: &mut [Y],
+    ) -> usize {
+        let Some(outputs) = panel.plain(params, y) else { return 0 };
+        let (offsets, PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step }) =
+            (starts[0], outputs);
         let (x, _) = panel.as_chunks();
         let (bias, multiplier) = (bias.as_chunks::<2>().0, multiplier.as_chunks::<2>().0);
-        if 4 * quads > SUMMED || pair_len == 0 || step >= outputs.y.len() {
-            return false;
+        if 4 * quads > SUMMED || pair_len == 0 || step >= y.len() {
+            return 0;
         }
-        let (y0, y1) = outputs.y.split_at_mut(step);
+        let (y0, y1) = y.split_at_mut(step);
         let y = y0.as_chunks_mut::<2>().0.iter_mut().zip(y1.as_chunks_mut::<2>().0);
-        let pairs = weights.chunks(pair_len).zip(bias).zip(multiplier).take(pairs);
-        for (((weights, bias), multiplier), (y0, y1)) in pairs.zip(y) {
+        let all = weights.chunks(pair_len).zip(bias).zip(multiplier).take(pairs);
+        for (((weights, bias), multiplier), (y0, y1)) in all.zip(y) {
             let mut sums = [[bias[0].wrapping_add(offsets[0]), bias[0].wrapping_add(offsets[1])], [bias[1]; 2]];
             multiply::<X>(&lanes(weights)[..4 * quads], x, &mut sums);
             let finish = |sum, multiplier| quant::requantize(sum, multiplier).clamp(0, 255) as u8;
             *y0 = [finish(sums[0][0], multiplier[0]), finish(sums[1][0], multiplier[1])];
             *y1 = [finish(sums[0][1], multiplier[0]), finish(sums[1][1], multiplier[1])];
         }
-        true
+        2 * pairs
     }
 
-    fn multiply_pixel<X: Integer>(
-        panel: &[u32],
-        weights: &[u32],
-        pair_len: usize,
-        quads: usize,
-        sums: &mut [[i32; 2]],
-    ) {
+    fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
         for (pair, sums) in sums.iter_mut().enumerate() {
-            let lanes = lanes(&weights[pair * pair_len..][..2 * quads]);
+            let lanes = lanes(weights.pair(pair));
             for (lanes, x) in lanes.chunks(SUMMED).zip(bytemuck::cast_slice(panel).chunks(SUMMED)) {
                 multiply_pixel::<X>(lanes, x, sums);
             }
@@ -176,6 +195,7 @@ fn multiply<X: Integer>(lanes: &[i16], x: &[[u32; 2]], [u, q]: &mut [[i32; 2]; 2
 }
 
 /// [`Tile::multiply_pixel`] of [`SUMMED`] values or fewer, for one pair.
+#[inline(never)]
 fn multiply_pixel<X: Integer>(lanes: &[i16], x: &[i16], [u_sum, q_sum]: &mut [i32; 2]) {
     let [mut u, mut lane] = [0_i32; 2];
     for_each(lanes, x, |weights, x| {
@@ -184,6 +204,27 @@ fn multiply_pixel<X: Integer>(lanes: &[i16], x: &[i16], [u_sum, q_sum]: &mut [i3
         lane = lane.wrapping_add(factors[1].wrapping_mul(x));
     });
     add_sums::<X>(u, lane, [u_sum, q_sum]);
+}
+
+/// Adds the products of one column and a pair of outputs, [`SUMMED`] values or fewer.
+#[inline(never)]
+fn add_column(lanes: &[i16], x: &[u8], [p_sum, q_sum]: &mut [i32; 2]) {
+    let [mut u, mut lane, mut sum] = [0_i32; 3];
+    let mut add = |weights, x| {
+        let (factors, x) = (factors::<u8>(weights), i32::from(x));
+        u = u.wrapping_add(factors[0].wrapping_mul(x));
+        lane = lane.wrapping_add(factors[1].wrapping_mul(x));
+        sum += x;
+    };
+    for (lanes, x) in lanes.as_chunks::<4>().0.iter().zip(x.as_chunks::<4>().0) {
+        // Written out, as a loop of four was not unrolled.
+        add(lanes[0], x[0]);
+        add(lanes[1], x[2]);
+        add(lanes[2], x[1]);
+        add(lanes[3], x[3]);
+    }
+    add_sums::<u8>(u, lane, [p_sum, q_sum]);
+    *p_sum = p_sum.wrapping_sub(sum << 7);
 }
 
 impl float::FloatTile for PortableTile {}

@@ -1,25 +1,31 @@
 //! What an instruction set supplies to the integer kernels: how a panel of input values lies in memory, and its product with
 //! weights. [`lower`](super::lower) turns every layer into such products.
 
+use core::ops::Range;
+
 use bytemuck::Pod;
 
-use super::params::Integer;
+use super::params::{IntParams, Integer};
 
 /// A micro-kernel: products of a panel of input values with packed weights.
 ///
 /// A pair of outputs with weights `p` and `q` is stored as 16-bit lanes `256 q + u`, `u = p + 128`. All arithmetic is modulo
-/// `2^32`. What is wanted of a pair, for each pixel, is
-///
-/// - `sum_k u_k x_k`: the caller takes `128 sum_k x_k` off, which it has from filling the panel, and is left with `sum p x`;
-/// - `sum_k q_k x_k`.
+/// `2^32`. A tile multiplies `u`, and `q` or, where it says so by [`OFFSETS_Q`](Tile::OFFSETS_Q), `q + 128`. For every 128 that is
+/// added, sums start from `-128 sum_k x_k`, which is known from filling the panel, and end as `sum p x` and `sum q x`.
 ///
 /// With multiplications of 16-bit lanes, `A = sum lane x` and `U = sum u x` give `sum q x = (A - U) / 256`, exact while that sum
 /// is within `2^23`. So two weights of two outputs each cost one extraction and two dual multiplications.
 pub(super) trait Tile {
     /// Pixels that one [`multiply`](Tile::multiply) serves.
     const PIXELS: usize;
+    /// Values of a pixel in a panel are a multiple of this, those behind the last one 0.
+    const INPUTS: usize = 4;
+    /// Whether values are better placed in whole fours.
+    const WHOLE_FOURS: bool = true;
+    /// Whether 128 is added to `q` as well as to `p`.
+    const OFFSETS_Q: bool = false;
     /// Sums of one output for all pixels: `[i32; PIXELS]`.
-    type Lanes: Copy + AsRef<[i32]> + AsMut<[i32]>;
+    type Lanes: Pod + AsRef<[i32]> + AsMut<[i32]>;
     /// Zeros.
     const ZERO: Self::Lanes;
 
@@ -32,16 +38,37 @@ pub(super) trait Tile {
     /// [`place`](Tile::place) for all pixels of a panel at once. Adds the sums of their values to `sums`.
     fn place_all<X: Integer>(_panel: &mut [u32], _k: usize, _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
 
-    /// Sets the `quads * 4` values of pixel `pixel` of `pixels` to 0.
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize);
+    /// Copies a run to a slice as long.
+    fn copy<X: Integer>(to: &mut [X], from: &[X]) {
+        if from.len() > 16 {
+            return to.copy_from_slice(from);
+        }
+        // A call to copy a few values would cost more.
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from;
+        }
+    }
 
-    /// Adds the products of a panel of [`Tile::PIXELS`] pixels with a pair of outputs: `sums[0][px] += sum u x`,
-    /// `sums[1][px] += sum q x`. `weights` are the pair's, two words for four values of each pixel.
-    fn multiply<X: Integer>(panel: &[u32], weights: &[u32], sums: &mut [Self::Lanes; 2]);
+    /// Sets fours of values of pixel `pixel` of `pixels` to 0, before others are placed, and may set all of a multiple of
+    /// [`Tile::INPUTS`] that they are part of.
+    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>);
 
-    /// Adds the products of a panel of one pixel with many pairs of outputs, `sums[n][0] += sum u x` and `sums[n][1] += sum q x`.
-    /// Pair `n` has the `2 * quads` words of weights from `n * pair_len`.
-    fn multiply_pixel<X: Integer>(panel: &[u32], weights: &[u32], pair_len: usize, quads: usize, sums: &mut [[i32; 2]]);
+    /// Products of a panel of [`Tile::PIXELS`] pixels with pairs of outputs: `sums[n][i][px] = start[i][px] + sum_k w_k x_k`, `w` being
+    /// the weights of output `i` of pair `n` as they are multiplied.
+    fn multiply<X: Integer>(
+        panel: &[u32],
+        weights: Weights<'_>,
+        start: &[Self::Lanes; 2],
+        sums: &mut [[Self::Lanes; 2]],
+    );
+
+    /// Adds the products of a panel of one pixel with pairs of outputs: `sums[n][i] += sum_k w_k x_k`.
+    fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]);
+
+    /// Outputs of consecutive channels from their sums.
+    fn store<Y: Integer>(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut [Y]) {
+        place.store(params, channel, sums, y);
+    }
 
     /// Whether there is a [`Tile::add_columns`].
     const ADDS_COLUMNS: bool = false;
@@ -53,10 +80,15 @@ pub(super) trait Tile {
     /// `weights` are the row's words for a pair of outputs, column 0 before column 1. `expanded` has room for twice as many.
     fn add_columns(_x: &[u8], _weights: &[u32], _expanded: &mut [u32], _sums: &mut [[i32; 2]]) {}
 
-    /// Many pairs of outputs of a whole panel at once, down to the outputs, whose sums start from `offsets` and a bias. False, and
-    /// nothing done, where that is not to be had.
-    fn multiply_store<X: Integer>(_outputs: &mut PanelOutputs<'_>, _offsets: &Self::Lanes) -> bool {
-        false
+    /// [`multiply`](Tile::multiply) and [`store`](Tile::store) at once. Gives how many outputs, from the first on, have been stored: an
+    /// even number, or all.
+    fn multiply_store<X: Integer, Y: Integer>(
+        _panel: &Panel<'_>,
+        _starts: &[Self::Lanes; 2],
+        _params: &IntParams<'_>,
+        _y: &mut [Y],
+    ) -> usize {
+        0
     }
 }
 
@@ -71,8 +103,34 @@ pub(super) struct Runs<'a, X> {
     pub(super) pixel_step: usize,
 }
 
-/// What [`Tile::multiply_store`] makes: `y[px * step + v] = clamp(requantize(sum, multiplier[v]), 0, 255)`.
-#[cfg_attr(not(irmae_dsp), allow(dead_code))]
+/// A panel of [`Tile::PIXELS`] pixels and what is to be made of it.
+pub(super) struct Panel<'a> {
+    pub(super) cells: &'a [u32],
+    pub(super) weights: Weights<'a>,
+    /// Outputs of a pixel; output `v` has channel `v % channels`.
+    pub(super) outputs: usize,
+    pub(super) channels: usize,
+    pub(super) place: Place,
+}
+
+impl Panel<'_> {
+    /// What is to be made, where that is plain: outputs of consecutive channels for all pixels, saturated to `u8`, all in their places.
+    pub(super) fn plain<'a, Y: Integer>(&'a self, params: &IntParams<'a>, y: &'a mut [Y]) -> Option<PanelOutputs<'a>> {
+        let Place { step, lanes, count, .. } = self.place;
+        if size_of::<Y>() != 1 || count != lanes || self.outputs > self.channels || !params.is_plain() {
+            return None;
+        }
+        let pairs = self.outputs / 2;
+        let start = self.place.range(0, 2 * pairs, y.len())?.start;
+        let end = self.place.range(lanes - 1, 2 * pairs, y.len())?.end;
+        let Weights { words: weights, pair_len, quads } = self.weights;
+        let IntParams { bias, multiplier, .. } = *params;
+        let y = bytemuck::cast_slice_mut(&mut y[start..end]);
+        Some(PanelOutputs { panel: self.cells, weights, pair_len, quads, pairs, bias, multiplier, y, step })
+    }
+}
+
+/// What [`Panel::plain`] wants: `y[px * step + v] = clamp(requantize(sum, multiplier[v]), 0, 255)`.
 pub(super) struct PanelOutputs<'a> {
     pub(super) panel: &'a [u32],
     /// From the first pair on.
@@ -86,6 +144,71 @@ pub(super) struct PanelOutputs<'a> {
     pub(super) multiplier: &'a [i32],
     pub(super) y: &'a mut [u8],
     pub(super) step: usize,
+}
+
+/// Packed weights of a matrix from some pair of outputs on, or of consecutive inputs of it.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a> {
+    pub(super) words: &'a [u32],
+    /// Words from one pair to the next.
+    pub(super) pair_len: usize,
+    /// Inputs in fours, two words each.
+    pub(super) quads: usize,
+}
+
+impl<'a> Weights<'a> {
+    /// Those from pair `pair` on.
+    pub(super) fn skip(self, pair: usize) -> Self {
+        Self { words: self.words.get(pair * self.pair_len..).unwrap_or_default(), ..self }
+    }
+
+    /// Only `quads` fours of inputs, from the `skip`th.
+    pub(super) fn narrow(self, skip: usize, quads: usize) -> Self {
+        Self { words: self.words.get(2 * skip..).unwrap_or_default(), quads, ..self }
+    }
+
+    /// Of one pair.
+    pub(super) fn pair(&self, pair: usize) -> &'a [u32] {
+        &self.words[pair * self.pair_len..][..2 * self.quads]
+    }
+}
+
+/// Where outputs go: output `n` of pixel `px` to `at + px * step + n`, if there is such a place. An output has sums for `lanes`
+/// pixels, of which `count` are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) at: isize,
+    pub(super) step: usize,
+    pub(super) lanes: usize,
+    pub(super) count: usize,
+}
+
+impl Place {
+    /// From output `v` on.
+    pub(super) fn skip(self, v: usize) -> Self {
+        Self { at: self.at.wrapping_add_unsigned(v), ..self }
+    }
+
+    /// The places of pixel `pixel`'s first `outputs` outputs, unless they lie outside `len` places.
+    pub(super) fn range(&self, pixel: usize, outputs: usize, len: usize) -> Option<Range<usize>> {
+        let start = self.at.wrapping_add_unsigned(pixel * self.step) as usize;
+        let end = start.checked_add(outputs).filter(|&end| end <= len)?;
+        Some(start..end)
+    }
+
+    /// [`Tile::store`].
+    #[inline]
+    pub(super) fn store<Y: Integer>(self, params: &IntParams<'_>, channel: usize, sums: &[i32], y: &mut [Y]) {
+        let outputs = sums.len() / self.lanes;
+        for pixel in 0..self.count {
+            // Pixels beside the row have no outputs.
+            let Some(range) = self.range(pixel, outputs, y.len()) else { continue };
+            for ((n, y), sums) in y[range].iter_mut().enumerate().zip(sums.chunks_exact(self.lanes)) {
+                let sum = params.bias[channel + n].wrapping_add(sums[pixel]);
+                *y = Y::from_clamped(params.finish(channel + n, sum));
+            }
+        }
+    }
 }
 
 /// Place of half `m` (two values, `k` and `k + 2`) of a pixel in a panel that keeps `HALVES` halves of a pixel together.
@@ -115,9 +238,9 @@ pub(super) fn place<X: Integer + Into<C>, C: Pod, const HALVES: usize>(
 
 /// [`Tile::clear`], see [`place`].
 #[inline]
-pub(super) fn clear<C: Pod, const HALVES: usize>(panel: &mut [u32], pixels: usize, pixel: usize, quads: usize) {
+pub(super) fn clear<C: Pod, const HALVES: usize>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
     let cells: &mut [C] = bytemuck::cast_slice_mut(panel);
-    for m in 0..(2 * quads).next_multiple_of(HALVES) {
+    for m in 2 * quads.start..2 * quads.end {
         let at = half_index::<HALVES>(m, pixels, pixel) * 2;
         cells[at..at + 2].fill(C::zeroed());
     }

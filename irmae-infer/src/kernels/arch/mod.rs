@@ -2,7 +2,9 @@
 //! another [`Tile`](super::tile::Tile), and conformance compares the two.
 #![allow(unsafe_code)]
 
-#[cfg(irmae_dsp)]
+#[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub(super) mod dsp;
 #[cfg(irmae_fpu)]
 pub(super) mod fpu;
+#[cfg(irmae_mve)]
+pub(super) mod mve;
