@@ -1,8 +1,10 @@
 //! Layers and networks of `irmae-infer` against libtorch itself, on random shapes.
 
 use half::f16;
+use irmae_infer::format::Element;
 use irmae_infer::kernels::{Best, ConvGeometry, FloatParams, FloatWeight, IntParams, Kernels, Rows};
-use irmae_infer::{Activation, Shape, Window, quant};
+use irmae_infer::kernels::{pack_float, pack_int, scratch_len};
+use irmae_infer::{Activation, Op, Shape, Window, quant};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -53,6 +55,10 @@ impl Layer {
                 return Self { geometry, transposed, output_padding: extra.map(i64::from) };
             }
         }
+    }
+
+    fn op(&self) -> Op {
+        if self.transposed { Op::ConvTranspose(self.geometry.window) } else { Op::Conv(self.geometry.window) }
     }
 
     fn weights_len(&self) -> usize {
@@ -107,7 +113,8 @@ fn check_real<W: FloatWeight>(seed: u64, narrow: impl Fn(f32) -> W) {
     let x = reals(&mut random, geometry.input.len());
     let weights: Vec<W> = reals(&mut random, layer.weights_len()).into_iter().map(narrow).collect();
     let bias = reals(&mut random, geometry.output.channels.into());
-    let params = FloatParams { weights: &weights, bias: &bias, activation: Activation::None };
+    let packed = pack_float(layer.op(), geometry.input, geometry.output, &weights);
+    let params = FloatParams { weights: &packed, bias: &bias, activation: Activation::None };
     let mut y = vec![0.0; geometry.output.len()];
     for (row, y) in y.chunks_mut(geometry.output.row_len()).enumerate() {
         if layer.transposed {
@@ -135,8 +142,11 @@ fn integer_layers_equal_libtorch_to_the_bit() {
         let weights: Vec<i8> = (0..layer.weights_len()).map(|_| random.random_range(-127..=127)).collect();
         let bias: Vec<i32> = (0..channels).map(|_| random.random_range(-100_000..100_000)).collect();
         let multiplier: Vec<i32> = (0..channels).map(|_| random.random_range(1 << 12..1 << 22)).collect();
+        let (op, packed) = (layer.op(), pack_int(layer.op(), geometry.input, geometry.output, &weights));
+        let scratch_bytes = scratch_len(op, geometry.input, Element::U8).expect("it fits");
+        let mut scratch = vec![u32::MAX; scratch_bytes.div_ceil(4)];
         let params = IntParams {
-            weights: &weights,
+            weights: &packed,
             bias: &bias,
             acc_shift: 0,
             multiplier: &multiplier,
@@ -145,12 +155,11 @@ fn integer_layers_equal_libtorch_to_the_bit() {
             clamp: [-32_768, 32_767],
         };
         let mut y = vec![0_i16; geometry.output.len()];
-        for (row, y) in y.chunks_mut(geometry.output.row_len()).enumerate() {
-            if layer.transposed {
-                Best::conv_transpose_row_int(geometry, row, &layer.rows(&x), &params, y);
-            } else {
-                Best::conv_row_int(geometry, row, &layer.rows(&x), &params, y);
-            }
+        let rows = 0..usize::from(geometry.output.height);
+        if layer.transposed {
+            Best::conv_transpose_rows_int(geometry, rows, &layer.rows(&x), &params, &mut scratch, &mut y);
+        } else {
+            Best::conv_rows_int(geometry, rows, &layer.rows(&x), &params, &mut scratch, &mut y);
         }
         // Sums of integers this small are exact in f64.
         let sums = layer.torch(&wide(&x), &wide(&weights), &wide(&bias));

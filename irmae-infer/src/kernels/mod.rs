@@ -36,6 +36,8 @@ pub use dsp::Dsp;
 #[cfg(irmae_mve)]
 pub use mve::Mve;
 pub use packing::{int_weights_len, scratch_len};
+#[cfg(any(test, feature = "std", feature = "conformance"))]
+pub use packing::{pack_float, pack_int};
 pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 pub use portable::Portable;
 

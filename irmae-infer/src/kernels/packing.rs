@@ -215,7 +215,7 @@ fn locate(
 
 /// Packs `i8` weights from their [natural order](Op::weights_len).
 #[cfg(any(test, feature = "std", feature = "conformance"))]
-pub(crate) fn pack_int(op: Op, input: Shape, output: Shape, weights: &[i8]) -> alloc::vec::Vec<u32> {
+pub fn pack_int(op: Op, input: Shape, output: Shape, weights: &[i8]) -> alloc::vec::Vec<u32> {
     let mut words =
         alloc::vec![u32::from_le_bytes([0x80, 0, 0x80, 0]); int_weights_len(op, input, output).unwrap_or(0)];
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
@@ -228,7 +228,7 @@ pub(crate) fn pack_int(op: Op, input: Shape, output: Shape, weights: &[i8]) -> a
 
 /// Packs `f32` or `f16` weights from their [natural order](Op::weights_len).
 #[cfg(any(test, feature = "std", feature = "conformance"))]
-pub(crate) fn pack_float<W: Copy>(op: Op, input: Shape, output: Shape, weights: &[W]) -> alloc::vec::Vec<W> {
+pub fn pack_float<W: Copy>(op: Op, input: Shape, output: Shape, weights: &[W]) -> alloc::vec::Vec<W> {
     let mut packed = weights.to_vec();
     for (natural, &weight) in weights.iter().enumerate() {
         packed[float_index(op, input, output, natural)] = weight;
