@@ -14,6 +14,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(irmae_mve)");
     println!("cargo:rustc-check-cfg=cfg(irmae_v8m)");
     println!("cargo:rustc-check-cfg=cfg(irmae_fpu)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_v6m)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let has_cpu = |cpus: &[&str]| cpus.iter().any(|cpu| flags.contains(&format!("target-cpu={cpu}")));
@@ -26,6 +27,9 @@ fn main() {
         if target.ends_with("eabihf") {
             println!("cargo:rustc-cfg=irmae_fpu");
         }
+    }
+    if target.starts_with("thumbv6m") {
+        println!("cargo:rustc-cfg=irmae_v6m");
     }
     if is_v8m {
         println!("cargo:rustc-cfg=irmae_v8m");

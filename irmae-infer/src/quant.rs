@@ -20,14 +20,13 @@ const GAIN_BITS: u32 = 19;
 /// its output. On Cortex-M4 this is the one instruction SMMULR.
 #[inline]
 pub const fn requantize(acc: i32, multiplier: i32) -> i32 {
-    // Cortex-M0 and M0+: Arm without compare-and-swap.
-    if cfg!(all(target_arch = "arm", not(target_has_atomic = "32"))) {
+    if cfg!(irmae_v6m) {
         return requantize_by_halves(acc, multiplier);
     }
     ((acc as i64 * multiplier as i64 + (1 << 31)) >> 32) as i32
 }
 
-/// [`requantize`] for cores whose products have 32 bits, in four of them: 25 instructions fewer than a call for 64 bits.
+/// [`requantize`] for Cortex-M0 and M0+, whose products have 32 bits, in four of them: 25 instructions fewer than a call for 64 bits.
 #[inline]
 const fn requantize_by_halves(acc: i32, multiplier: i32) -> i32 {
     let (acc_high, acc_low) = (acc >> 16, (acc & 0xffff) as u32);

@@ -25,6 +25,8 @@ mod lower;
 #[cfg(irmae_mve)]
 mod mve;
 pub(crate) mod packing;
+#[cfg(any(test, irmae_v6m))]
+mod paired;
 mod params;
 mod patches;
 mod portable;
@@ -38,6 +40,8 @@ pub use mve::Mve;
 pub use packing::{int_weights_len, scratch_len};
 #[cfg(any(test, feature = "std", feature = "conformance"))]
 pub use packing::{pack_float, pack_int};
+#[cfg(any(test, irmae_v6m))]
+pub use paired::Paired;
 pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 pub use portable::Portable;
 
@@ -126,5 +130,8 @@ pub type Best = Mve;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub type Best = Dsp;
 /// The fastest kernels for this target.
-#[cfg(not(any(irmae_dsp, irmae_mve)))]
+#[cfg(irmae_v6m)]
+pub type Best = Paired;
+/// The fastest kernels for this target.
+#[cfg(not(any(irmae_dsp, irmae_mve, irmae_v6m)))]
 pub type Best = Portable;

@@ -9,7 +9,7 @@ use super::tile::{self, Panel, PanelOutputs, Runs, Tile, Weights};
 use super::{Kernels, lower};
 use crate::quant;
 
-/// Kernels for cores without SIMD: Cortex-M0+, M3, RISC-V, and any other.
+/// Kernels for cores without SIMD: Cortex-M3, RISC-V, and any other.
 #[derive(Debug, Clone, Copy)]
 pub struct Portable;
 
@@ -111,25 +111,14 @@ impl Tile for PortableTile {
         params: &IntParams<'_>,
         y: &mut [Y],
     ) -> usize {
-        let Some(outputs) = panel.plain(params, y) else { return 0 };
-        let (offsets, PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step }) =
-            (starts[0], outputs);
-        let (x, _) = panel.as_chunks();
-        let (bias, multiplier) = (bias.as_chunks::<2>().0, multiplier.as_chunks::<2>().0);
-        if 4 * quads > SUMMED || pair_len == 0 || step >= y.len() {
+        if 4 * panel.weights.quads > SUMMED {
             return 0;
         }
-        let (y0, y1) = y.split_at_mut(step);
-        let y = y0.as_chunks_mut::<2>().0.iter_mut().zip(y1.as_chunks_mut::<2>().0);
-        let all = weights.chunks(pair_len).zip(bias).zip(multiplier).take(pairs);
-        for (((weights, bias), multiplier), (y0, y1)) in all.zip(y) {
-            let mut sums = [[bias[0].wrapping_add(offsets[0]), bias[0].wrapping_add(offsets[1])], [bias[1]; 2]];
-            multiply::<X>(&lanes(weights)[..4 * quads], x, &mut sums);
-            let finish = |sum, multiplier| quant::requantize(sum, multiplier).clamp(0, 255) as u8;
-            *y0 = [finish(sums[0][0], multiplier[0]), finish(sums[1][0], multiplier[1])];
-            *y1 = [finish(sums[0][1], multiplier[0]), finish(sums[1][1], multiplier[1])];
-        }
-        2 * pairs
+        store_pairs(panel, params, y, |cells, weights| {
+            let mut sums = *starts;
+            multiply::<X>(lanes(weights), cells.as_chunks().0, &mut sums);
+            sums
+        })
     }
 
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
@@ -140,6 +129,35 @@ impl Tile for PortableTile {
             }
         }
     }
+}
+
+/// [`Tile::multiply_store`] for two pixels, by what gives the sums of a pair of outputs from cells and weights.
+#[inline(always)]
+pub(super) fn store_pairs<Y: Integer>(
+    panel: &Panel<'_>,
+    params: &IntParams<'_>,
+    y: &mut [Y],
+    sums: impl Fn(&[u32], &[u32]) -> [[i32; 2]; 2],
+) -> usize {
+    let Some(outputs) = panel.plain(params, y) else { return 0 };
+    let PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step } = outputs;
+    if pair_len == 0 || step >= y.len() {
+        return 0;
+    }
+    let (bias, multiplier) = (bias.as_chunks::<2>().0, multiplier.as_chunks::<2>().0);
+    let (y0, y1) = y.split_at_mut(step);
+    let y = y0.as_chunks_mut::<2>().0.iter_mut().zip(y1.as_chunks_mut::<2>().0);
+    let all = weights.chunks(pair_len).zip(bias).zip(multiplier).take(pairs);
+    for (((weights, bias), multiplier), (y0, y1)) in all.zip(y) {
+        let sums = sums(panel, &weights[..2 * quads]);
+        let finish = |output: usize, pixel: usize| {
+            let sum = bias[output].wrapping_add(sums[output][pixel]);
+            quant::requantize(sum, multiplier[output]).clamp(0, 255) as u8
+        };
+        *y0 = [finish(0, 0), finish(1, 0)];
+        *y1 = [finish(0, 1), finish(1, 1)];
+    }
+    2 * pairs
 }
 
 /// Weights as 16-bit lanes, a pair of outputs each.
