@@ -77,7 +77,9 @@ impl Tile for PairedTile {
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {
         for (pair, sums) in sums.iter_mut().enumerate() {
-            *sums = pair_sums::<X>(panel, weights.pair(pair), start);
+            // What takes off what 128 adds to the weights of the first output does so for the second.
+            *sums = [start[0]; 2];
+            add_pair::<X>(panel, weights.pair(pair), sums);
         }
     }
 
@@ -93,7 +95,7 @@ impl Tile for PairedTile {
         params: &IntParams<'_>,
         y: &mut [Y],
     ) -> usize {
-        store_pairs(panel, params, y, |cells, weights| pair_sums::<X>(cells, weights, starts))
+        store_pairs(panel, &[starts[0]; 2], params, y, add_pair::<X>)
     }
 
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
@@ -101,16 +103,17 @@ impl Tile for PairedTile {
     }
 }
 
-/// The sums of a pair of outputs. What starts the first takes off what 128 adds to its weights, and does so for the second.
+/// Adds the products of a panel and a pair of outputs.
 #[inline(always)]
-fn pair_sums<X: Integer>(panel: &[u32], weights: &[u32], [offsets, _]: &[[i32; 2]; 2]) -> [[i32; 2]; 2] {
+fn add_pair<X: Integer>(panel: &[u32], weights: &[u32], sums: &mut [[i32; 2]; 2]) {
     let weights: &[[u8; 2]] = bytemuck::cast_slice(weights);
-    let sums = if size_of::<X>() == 1 {
+    let [u, q] = if size_of::<X>() == 1 {
         [byte_sums(panel, weights, |w| w[0]), byte_sums(panel, weights, |w| w[1] ^ 128)]
     } else {
         [word_sums(panel, weights, |w| w[0]), word_sums(panel, weights, |w| w[1] ^ 128)]
     };
-    sums.map(|[sum0, sum1]| [sum0.wrapping_add(offsets[0]), sum1.wrapping_add(offsets[1])])
+    sums[0] = [sums[0][0].wrapping_add(u[0]), sums[0][1].wrapping_add(u[1])];
+    sums[1] = [sums[1][0].wrapping_add(q[0]), sums[1][1].wrapping_add(q[1])];
 }
 
 /// The sums of two pixels' bytes times weights.

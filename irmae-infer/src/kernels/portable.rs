@@ -114,10 +114,8 @@ impl Tile for PortableTile {
         if 4 * panel.weights.quads > SUMMED {
             return 0;
         }
-        store_pairs(panel, params, y, |cells, weights| {
-            let mut sums = *starts;
-            multiply::<X>(lanes(weights), cells.as_chunks().0, &mut sums);
-            sums
+        store_pairs(panel, starts, params, y, |cells, weights, sums| {
+            multiply::<X>(lanes(weights), cells.as_chunks().0, sums);
         })
     }
 
@@ -131,13 +129,14 @@ impl Tile for PortableTile {
     }
 }
 
-/// [`Tile::multiply_store`] for two pixels, by what gives the sums of a pair of outputs from cells and weights.
+/// [`Tile::multiply_store`] for two pixels, by what adds the products of cells and a pair's weights to its sums.
 #[inline(always)]
 pub(super) fn store_pairs<Y: Integer>(
     panel: &Panel<'_>,
+    starts: &[[i32; 2]; 2],
     params: &IntParams<'_>,
     y: &mut [Y],
-    sums: impl Fn(&[u32], &[u32]) -> [[i32; 2]; 2],
+    add: impl Fn(&[u32], &[u32], &mut [[i32; 2]; 2]),
 ) -> usize {
     let Some(outputs) = panel.plain(params, y) else { return 0 };
     let PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step } = outputs;
@@ -149,13 +148,12 @@ pub(super) fn store_pairs<Y: Integer>(
     let y = y0.as_chunks_mut::<2>().0.iter_mut().zip(y1.as_chunks_mut::<2>().0);
     let all = weights.chunks(pair_len).zip(bias).zip(multiplier).take(pairs);
     for (((weights, bias), multiplier), (y0, y1)) in all.zip(y) {
-        let sums = sums(panel, &weights[..2 * quads]);
-        let finish = |output: usize, pixel: usize| {
-            let sum = bias[output].wrapping_add(sums[output][pixel]);
-            quant::requantize(sum, multiplier[output]).clamp(0, 255) as u8
-        };
-        *y0 = [finish(0, 0), finish(1, 0)];
-        *y1 = [finish(0, 1), finish(1, 1)];
+        let start = |output: usize, pixel: usize| bias[output].wrapping_add(starts[output][pixel]);
+        let mut sums = [[start(0, 0), start(0, 1)], [start(1, 0), start(1, 1)]];
+        add(panel, &weights[..2 * quads], &mut sums);
+        let finish = |sum, multiplier| quant::requantize(sum, multiplier).clamp(0, 255) as u8;
+        *y0 = [finish(sums[0][0], multiplier[0]), finish(sums[1][0], multiplier[1])];
+        *y1 = [finish(sums[0][1], multiplier[0]), finish(sums[1][1], multiplier[1])];
     }
     2 * pairs
 }
