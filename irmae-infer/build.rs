@@ -15,6 +15,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(irmae_v8m)");
     println!("cargo:rustc-check-cfg=cfg(irmae_fpu)");
     println!("cargo:rustc-check-cfg=cfg(irmae_v6m)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_avx2)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let has_cpu = |cpus: &[&str]| cpus.iter().any(|cpu| flags.contains(&format!("target-cpu={cpu}")));
@@ -36,5 +37,10 @@ fn main() {
     }
     if is_v8m && (has_cpu(&MVE_CPUS) || has_feature("mve")) {
         println!("cargo:rustc-cfg=irmae_mve");
+    }
+    // Not where there are no vectors at all; whether the CPU has AVX2 is asked later.
+    let target_features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    if target.starts_with("x86_64") && target_features.contains("sse2") {
+        println!("cargo:rustc-cfg=irmae_avx2");
     }
 }

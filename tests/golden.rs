@@ -1,6 +1,7 @@
-//! `irmae-infer` repeats the golden files to the bit, and agrees with what libtorch gave.
+//! `irmae-infer` repeats the golden files, its portable kernels to the bit, and agrees with what libtorch gave.
 
 use irmae_infer::format::{AlignedBytes, Precision};
+use irmae_infer::kernels::{Best, Kernels, Portable};
 use irmae_infer::{Decoder, Encoder, Model, RawType, Sample, code};
 
 use crate::cases::{self, Case};
@@ -30,42 +31,80 @@ raw_sample!(u8, i16, u16, f32);
 #[test]
 fn packets_and_outputs_are_repeated_to_the_bit() {
     for case in cases::all() {
-        match case.models()[0].raw_type() {
-            RawType::U8 => check_bits::<u8>(&case),
-            RawType::I16 => check_bits::<i16>(&case),
-            RawType::U16 => check_bits::<u16>(&case),
-            RawType::F32 => check_bits::<f32>(&case),
+        let decoded = run::<Portable>(&case);
+        assert_eq!(decoded.packets, case.bytes("packets.irp"), "{}", case.name);
+        assert_eq!(decoded.output, decoded.golden_output, "{}", case.name);
+    }
+}
+
+#[test]
+fn the_fastest_kernels_agree_with_the_portable_ones() {
+    for case in cases::all() {
+        let (fast, golden) = (run::<Best>(&case), run::<Portable>(&case));
+        if case.models()[0].precision() == Precision::I8 {
+            assert_eq!((fast.levels, fast.output), (golden.levels, golden.output), "{}", case.name);
+            continue;
+        }
+        // A sum that lies at the border of two levels, or of two pixels, may fall on either side.
+        for (fast, golden) in fast.levels.iter().zip(&golden.levels) {
+            assert!(fast.abs_diff(*golden) <= 1, "{}: level {fast} for {golden}", case.name);
+        }
+        if fast.levels == golden.levels && case.models()[0].raw_type() == RawType::F32 {
+            assert_near(&case, &fast.output, &golden.output, OUTPUT_TOLERANCE[Precision::F32 as usize]);
+        } else if fast.levels == golden.levels {
+            let is_near = |(fast, golden): (&f32, &f32)| (fast - golden).abs() <= 1.0;
+            assert!(fast.output.iter().zip(&golden.output).all(is_near), "{}", case.name);
         }
     }
 }
 
-fn check_bits<S: RawSample>(case: &Case) {
+/// What came of a case's input, in raw units.
+struct Decoded {
+    levels: Vec<i16>,
+    packets: Vec<u8>,
+    output: Vec<f32>,
+    golden_output: Vec<f32>,
+}
+
+fn run<K: Kernels>(case: &Case) -> Decoded {
+    match case.models()[0].raw_type() {
+        RawType::U8 => run_samples::<K, u8>(case),
+        RawType::I16 => run_samples::<K, i16>(case),
+        RawType::U16 => run_samples::<K, u16>(case),
+        RawType::F32 => run_samples::<K, f32>(case),
+    }
+}
+
+fn run_samples<K: Kernels, S: RawSample>(case: &Case) -> Decoded {
     let [encoder_model, decoder_model] = case.models();
     let mut buffers = case.models().map(|model| AlignedBytes::zeroed(model.buffer_len()));
     // What lay in the buffer before must not matter.
     buffers.iter_mut().for_each(|buffer| buffer.as_mut_slice().fill(0xa5));
     let [encoder_buffer, decoder_buffer] = &mut buffers;
-    let mut encoder = Encoder::new(&encoder_model, encoder_buffer.as_mut_slice()).unwrap();
-    let mut decoder = Decoder::new(&decoder_model, decoder_buffer.as_mut_slice()).unwrap();
+    let mut encoder = Encoder::<K>::with_kernels(&encoder_model, encoder_buffer.as_mut_slice()).unwrap();
+    let mut decoder = Decoder::<K>::with_kernels(&decoder_model, decoder_buffer.as_mut_slice()).unwrap();
 
     let frame_len = encoder_model.frame().len();
-    let (inputs, outputs) = (S::from_bytes(&case.bytes("input.bin")), S::from_bytes(&case.bytes("output.bin")));
-    assert_eq!((inputs.len() % frame_len, inputs.len()), (0, outputs.len()));
-    let (mut packets, mut expected_packets) = (Vec::new(), case.bytes("packets.irp"));
-    for (input, output) in inputs.chunks(frame_len).zip(outputs.chunks(frame_len)) {
+    let (input, golden_output) = (S::from_bytes(&case.bytes("input.bin")), S::from_bytes(&case.bytes("output.bin")));
+    assert_eq!((input.len() % frame_len, input.len()), (0, golden_output.len()));
+    let (mut all_levels, mut packets, mut output) = (Vec::new(), Vec::new(), Vec::new());
+    for window in input.chunks(frame_len) {
         let mut levels = vec![0; encoder_model.code_len()];
-        encoder.encode(input, &mut levels).unwrap();
+        encoder.encode(window, &mut levels).unwrap();
         let mut packet = vec![0; code::packet_len(encoder_model.bits())];
         let len = code::pack(encoder_model.bits(), &levels, packet.len(), &mut packet).unwrap();
         packets.extend_from_slice(&packet[..len]);
+        all_levels.extend(levels);
 
         let mut received = vec![0; decoder_model.code_len()];
         code::unpack(decoder_model.bits(), &packet[..len], &mut received).unwrap();
         let mut restored = vec![S::default(); frame_len];
         decoder.decode(&received, &mut restored).unwrap();
-        assert_eq!(restored, output, "{}", case.name);
+        output.extend(restored);
     }
-    assert_eq!(packets, std::mem::take(&mut expected_packets), "{}", case.name);
+    // All types are exact in `f32`.
+    let to_f32 = |samples: Vec<S>| samples.into_iter().map(Sample::to_f32).collect();
+    Decoded { levels: all_levels, packets, output: to_f32(output), golden_output: to_f32(golden_output) }
 }
 
 #[test]

@@ -44,7 +44,8 @@
 //!
 //! # Numbers
 //!
-//! `i8` models are exact to the bit on every target. `f32` and `f16` models agree with libtorch to rounding.
+//! `i8` models are exact to the bit on every target. `f32` and `f16` models agree with libtorch to rounding, and are the same to the
+//! bit on all microcontrollers, and on a host with [`kernels::Portable`].
 //!
 //! # Limits
 //!

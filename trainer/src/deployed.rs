@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 
 use irmae_infer::format::AlignedBytes;
+use irmae_infer::kernels::{Best, Kernels};
 use irmae_infer::{Decoder, Encoder, LoadError, Model, RunError, Sample, code};
 
 use crate::data::{RawItem, RawItems};
@@ -88,6 +89,14 @@ impl Deployed {
     /// # Errors
     /// When the models are damaged or made for other data.
     pub fn run(&self, items: &RawItems, range: Range<usize>) -> Result<Outcome, DeployError> {
+        self.run_with::<Best>(items, range)
+    }
+
+    /// [`Deployed::run`] with kernels of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Deployed::run`].
+    pub fn run_with<K: Kernels>(&self, items: &RawItems, range: Range<usize>) -> Result<Outcome, DeployError> {
         let models = self.models()?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let share = range.len().div_ceil(cores).max(1);
@@ -95,7 +104,7 @@ impl Deployed {
         let outcomes = thread::scope(|scope| {
             let worker = |indices| {
                 let models = &models;
-                scope.spawn(move || run_share(models, items, indices))
+                scope.spawn(move || run_share::<K>(models, items, indices))
             };
             let workers: Vec<_> = indices.chunks(share).map(worker).collect();
             workers.into_iter().map(|worker| worker.join().expect("no panic in a worker")).collect::<Vec<_>>()
@@ -122,13 +131,13 @@ impl Outcome {
     }
 }
 
-fn run_share(models: &[Model<'_>; 2], items: &RawItems, indices: &[usize]) -> Result<Outcome, DeployError> {
+fn run_share<K: Kernels>(models: &[Model<'_>; 2], items: &RawItems, indices: &[usize]) -> Result<Outcome, DeployError> {
     let [encoder, decoder] = models;
     let mut buffers = models.each_ref().map(|model| AlignedBytes::zeroed(model.buffer_len()));
     let [encoder_buffer, decoder_buffer] = &mut buffers;
     let mut session = Session {
-        encoder: Encoder::new(encoder, encoder_buffer.as_mut_slice())?,
-        decoder: Decoder::new(decoder, decoder_buffer.as_mut_slice())?,
+        encoder: Encoder::<K>::with_kernels(encoder, encoder_buffer.as_mut_slice())?,
+        decoder: Decoder::<K>::with_kernels(decoder, decoder_buffer.as_mut_slice())?,
         model: encoder,
         outcome: Outcome::default(),
     };
@@ -143,14 +152,14 @@ fn run_share(models: &[Model<'_>; 2], items: &RawItems, indices: &[usize]) -> Re
     Ok(session.outcome)
 }
 
-struct Session<'m> {
-    encoder: Encoder<'m, 'm>,
-    decoder: Decoder<'m, 'm>,
+struct Session<'m, K> {
+    encoder: Encoder<'m, 'm, K>,
+    decoder: Decoder<'m, 'm, K>,
     model: &'m Model<'m>,
     outcome: Outcome,
 }
 
-impl Session<'_> {
+impl<K: Kernels> Session<'_, K> {
     fn run<S: Sample + Default>(&mut self, item: &[S]) -> Result<(), DeployError> {
         let (model, outcome) = (self.model, &mut self.outcome);
         let frame = to_device_order(item, usize::from(model.frame().channels));

@@ -18,7 +18,7 @@ pub struct Dsp;
 
 impl Kernels for Dsp {
     lower::lowered!(DspTile);
-    float::real!(FloatTile, 1, 2, 4);
+    float::real!(FloatTile);
 }
 
 /// Panels of 16-bit values, two of each pixel together.

@@ -3,13 +3,13 @@
 //!
 //! Sums start from the bias and take the inputs in the order of [`packing`](super::packing).
 
+use super::float_tile::{FloatTile, Patches};
 use super::packing::{self, FLOAT_BLOCK, Matrix};
 use super::params::{ConvGeometry, FloatParams, FloatWeight, Rows};
 
-/// The real-valued methods of [`Kernels`](super::Kernels), by way of a [`FloatTile`] for so many blocks by so many pixels,
-/// or so many pixels where outputs belong to no block.
+/// The real-valued methods of [`Kernels`](super::Kernels), by way of a [`FloatTile`].
 macro_rules! real {
-    ($tile:ty, $blocks:literal, $pixels:literal, $single_pixels:literal) => {
+    ($tile:ty) => {
         fn conv_row_float<W: FloatWeight>(
             geometry: &ConvGeometry,
             out_row: usize,
@@ -17,7 +17,7 @@ macro_rules! real {
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         ) {
-            float::conv_row::<$tile, W, $blocks, $pixels, $single_pixels>(geometry, out_row, x, params, y);
+            float::conv_row::<$tile, W>(geometry, out_row, x, params, y);
         }
 
         fn conv_transpose_row_float<W: FloatWeight>(
@@ -27,129 +27,18 @@ macro_rules! real {
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         ) {
-            float::conv_transpose_row::<$tile, W, $blocks, $pixels, $single_pixels>(geometry, out_row, x, params, y);
+            float::conv_transpose_row::<$tile, W>(geometry, out_row, x, params, y);
         }
 
         fn dense_accumulate_float<W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]) {
-            float::dense_accumulate::<$tile, W, $blocks>(x, weights, acc);
+            float::dense_accumulate::<$tile, W>(x, weights, acc);
         }
     };
 }
 pub(super) use real;
 
-/// Eight values, one for each output of a block.
-pub(super) type Block = [f32; FLOAT_BLOCK];
-
-/// What an instruction set supplies: sums over the patches of `P` pixels. The bodies here are for every core: each product and
-/// each sum is rounded, so they give the same bits everywhere.
-pub(super) trait FloatTile {
-    /// Consecutive blocks of outputs: `sums[b][n][v] += sum_k w[b][k][v] x[n][k]`.
-    #[inline]
-    fn multiply<W: FloatWeight, const P: usize>(
-        x: &Patches<'_>,
-        weights: &[[W; FLOAT_BLOCK]],
-        sums: &mut [[Block; P]],
-    ) {
-        for (weights, sums) in weights.chunks(x.inputs).zip(sums) {
-            if let [first, second] = &mut sums[..] {
-                multiply_two(x, weights, first, second);
-            } else {
-                for (n, sums) in sums.iter_mut().enumerate() {
-                    multiply_one(x, n, weights, sums);
-                }
-            }
-        }
-    }
-
-    /// An output that belongs to no block: `sums[n] += sum_k w[k] x[n][k]`.
-    #[inline]
-    fn multiply_single<W: FloatWeight, const P: usize>(x: &Patches<'_>, weights: &[W], sums: &mut [f32; P]) {
-        if let [first, second, third, fourth] = &mut sums[..] {
-            let mut acc = [*first, *second, *third, *fourth];
-            for (k, [x0, x1, x2, x3]) in x.runs(0) {
-                for ((((w, x0), x1), x2), x3) in weights[k..].iter().zip(x0).zip(x1).zip(x2).zip(x3) {
-                    let w = w.to_f32();
-                    acc = [acc[0] + w * x0, acc[1] + w * x1, acc[2] + w * x2, acc[3] + w * x3];
-                }
-            }
-            [*first, *second, *third, *fourth] = acc;
-        } else {
-            for (n, sum) in sums.iter_mut().enumerate() {
-                for (k, [x]) in x.runs(n) {
-                    *sum = weights[k..].iter().zip(x).fold(*sum, |sum, (w, x)| sum + w.to_f32() * x);
-                }
-            }
-        }
-    }
-}
-
-/// A block of outputs of pixel `n`.
-fn multiply_one<W: FloatWeight>(x: &Patches<'_>, n: usize, weights: &[[W; FLOAT_BLOCK]], sums: &mut Block) {
-    let mut acc = *sums;
-    for (k, [x]) in x.runs(n) {
-        for (w, x) in weights[k..].iter().zip(x) {
-            acc = add_scaled(acc, W::widen(w), *x);
-        }
-    }
-    *sums = acc;
-}
-
-/// A block of outputs of two pixels: sixteen sums in registers.
-fn multiply_two<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; FLOAT_BLOCK]], first: &mut Block, second: &mut Block) {
-    let (mut acc0, mut acc1) = (*first, *second);
-    for (k, [x0, x1]) in x.runs(0) {
-        for ((w, x0), x1) in weights[k..].iter().zip(x0).zip(x1) {
-            let w = W::widen(w);
-            acc0 = add_scaled(acc0, w, *x0);
-            acc1 = add_scaled(acc1, w, *x1);
-        }
-    }
-    (*first, *second) = (acc0, acc1);
-}
-
-/// `acc + w x`, written out so that it stays in registers where code is optimised for size too.
-#[inline(always)]
-fn add_scaled(acc: Block, w: Block, x: f32) -> Block {
-    let [a, b, c, d, e, f, g, h] = acc;
-    [a + w[0] * x, b + w[1] * x, c + w[2] * x, d + w[3] * x, e + w[4] * x, f + w[5] * x, g + w[6] * x, h + w[7] * x]
-}
-
-/// The patches of neighbouring pixels, as far as they lie within the input.
-#[derive(Clone, Copy)]
-pub(super) struct Patches<'a> {
-    rows: Rows<'a, f32>,
-    /// First input row, and how many.
-    row: usize,
-    count: usize,
-    /// Where the first pixel's values start in an input row, and how many there are.
-    start: usize,
-    len: usize,
-    /// Values from a pixel to the next.
-    step: usize,
-    /// `k` of the first value, and its increment from row to row.
-    k: usize,
-    k_step: usize,
-    /// Values of a patch with what lies outside the input: weights from one output or block to the next.
-    pub(super) inputs: usize,
-}
-
-impl<'a> Patches<'a> {
-    /// For each input row `k` and the values `k..` of each of `P` pixels from pixel `n` on, equally many.
-    #[inline(always)]
-    pub(super) fn runs<const P: usize>(&self, n: usize) -> impl Iterator<Item = (usize, [&'a [f32]; P])> {
-        let Self { rows, start, len, step, k, k_step, .. } = *self;
-        let start = start + n * step;
-        let mut slot = self.row % rows.ring_rows;
-        (0..self.count).map(move |i| {
-            let row = rows.ring.get(slot * rows.row_len + start..).unwrap_or_default();
-            slot = if slot + 1 == rows.ring_rows { 0 } else { slot + 1 };
-            (k + i * k_step, core::array::from_fn(|n| row.get(n * step..n * step + len).unwrap_or_default()))
-        })
-    }
-}
-
 /// See [`Kernels::conv_row_float`](super::Kernels::conv_row_float).
-pub(super) fn conv_row<T: FloatTile, W: FloatWeight, const B: usize, const P: usize, const S: usize>(
+pub(super) fn conv_row<T: FloatTile, W: FloatWeight>(
     geometry: &ConvGeometry,
     out_row: usize,
     x: &Rows<'_, f32>,
@@ -164,17 +53,18 @@ pub(super) fn conv_row<T: FloatTile, W: FloatWeight, const B: usize, const P: us
         size: kernel,
         step: stride[1],
         count: output.width.into(),
+        width: input.width.into(),
         channels: input.channels.into(),
         out_base: 0,
         out_step: output.channels.into(),
         matrix: packing::conv_matrix(window, input, output),
     }
-    .run::<T, W, B, P, S>(x, params.weights, y);
+    .run::<T, W>(x, params.weights, y);
     params.activate(y);
 }
 
 /// See [`Kernels::conv_transpose_row_float`](super::Kernels::conv_transpose_row_float).
-pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight, const B: usize, const P: usize, const S: usize>(
+pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight>(
     geometry: &ConvGeometry,
     out_row: usize,
     x: &Rows<'_, f32>,
@@ -188,46 +78,57 @@ pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight, const B: usize, c
     let row_taps = packing::phase_taps(kernel[0], stride[0], phase);
     fill(params.bias, y);
     for (group, phases) in packing::phase_groups(kernel[1], stride[1]).into_iter().enumerate() {
-        // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
-        let last_column = usize::from(output.width) - 1 + padding[1];
-        if phases.count == 0 || last_column < phases.first {
+        if phases.count == 0 {
             continue;
         }
-        let first = padding[1].saturating_sub(phases.first + phases.count - 1).div_ceil(stride[1]);
-        let last = (last_column - phases.first) / stride[1];
         let start = packing::transpose_start(window, input, output, (phase, group), Matrix::float_len);
-        Product {
-            first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
-            size: [row_taps, phases.taps],
-            step: 1,
-            count: (last + 1).saturating_sub(first),
-            channels: input.channels.into(),
-            out_base: ((first * stride[1] + phases.first) as isize - padding[1] as isize) * channels as isize,
-            out_step: stride[1] * channels,
-            matrix: packing::transpose_matrix(window, input, output, phase, group),
+        let matrix = packing::transpose_matrix(window, input, output, phase, group);
+        // Phases of whole blocks can be told apart, and then no pixel lies partly beside the row.
+        let together = if channels.is_multiple_of(FLOAT_BLOCK) { 1 } else { phases.count };
+        let matrix = Matrix { outputs: together * channels, ..matrix };
+        for phase in (0..phases.count).step_by(together) {
+            let weights = &params.weights[start + phase * channels * matrix.inputs..];
+            let phase = phases.first + phase;
+            // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
+            let last_column = usize::from(output.width) - 1 + padding[1];
+            let first = padding[1].saturating_sub(phase + together - 1).div_ceil(stride[1]);
+            let count = last_column.checked_sub(phase).map_or(0, |last| (last / stride[1] + 1).saturating_sub(first));
+            Product {
+                first: [(row + 1) as isize - row_taps as isize, (first + 1) as isize - phases.taps as isize],
+                size: [row_taps, phases.taps],
+                step: 1,
+                count,
+                width: input.width.into(),
+                channels: input.channels.into(),
+                out_base: ((first * stride[1] + phase) as isize - padding[1] as isize) * channels as isize,
+                out_step: stride[1] * channels,
+                matrix,
+            }
+            .run::<T, W>(x, weights, y);
         }
-        .run::<T, W, B, P, S>(x, &params.weights[start..], y);
     }
     params.activate(y);
 }
 
 /// See [`Kernels::dense_accumulate_float`](super::Kernels::dense_accumulate_float).
-pub(super) fn dense_accumulate<T: FloatTile, W: FloatWeight, const B: usize>(
-    x: &[f32],
-    weights: &[W],
-    acc: &mut [f32],
-) {
+pub(super) fn dense_accumulate<T: FloatTile, W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]) {
     let matrix = Matrix { outputs: acc.len(), inputs: x.len() };
     let x = Rows { ring: x, ring_rows: 1, row_len: x.len(), height: 1 };
-    let channels = x.row_len;
-    Product { first: [0, 0], size: [1, 1], step: 1, count: 1, channels, out_base: 0, out_step: 0, matrix }
-        .run::<T, W, B, 1, 1>(&x, weights, acc);
+    let (channels, out_step) = (matrix.inputs, matrix.outputs);
+    Product { first: [0, 0], size: [1, 1], step: 1, count: 1, width: 1, channels, out_base: 0, out_step, matrix }
+        .run::<T, W>(&x, weights, acc);
 }
 
 /// Every pixel starts from the biases of its channels.
 fn fill(bias: &[f32], y: &mut [f32]) {
+    if let [bias] = bias {
+        return y.fill(*bias);
+    }
+    let (blocks, rest) = bias.as_chunks::<FLOAT_BLOCK>();
     for pixel in y.chunks_exact_mut(bias.len()) {
-        pixel.copy_from_slice(bias);
+        let (y_blocks, y_rest) = pixel.as_chunks_mut();
+        y_blocks.iter_mut().zip(blocks).for_each(|(y, bias)| *y = *bias);
+        y_rest.iter_mut().zip(rest).for_each(|(y, bias)| *y = *bias);
     }
 }
 
@@ -238,6 +139,8 @@ struct Product {
     size: [usize; 2],
     step: usize,
     count: usize,
+    /// Pixels in a row of the input, and values in a pixel.
+    width: usize,
     channels: usize,
     out_base: isize,
     out_step: usize,
@@ -245,12 +148,7 @@ struct Product {
 }
 
 impl Product {
-    fn run<T: FloatTile, W: FloatWeight, const B: usize, const P: usize, const S: usize>(
-        &self,
-        x: &Rows<'_, f32>,
-        weights: &[W],
-        y: &mut [f32],
-    ) {
+    fn run<T: FloatTile, W: FloatWeight>(&self, x: &Rows<'_, f32>, weights: &[W], y: &mut [f32]) {
         let Matrix { outputs, inputs } = self.matrix;
         if inputs == 0 {
             return; // A stride beyond the kernel leaves outputs that no input reaches.
@@ -258,110 +156,85 @@ impl Product {
         let in_blocks = outputs / FLOAT_BLOCK * FLOAT_BLOCK;
         let (blocks, singles) = weights[..self.matrix.float_len()].split_at(in_blocks * inputs);
         let (blocks, _) = blocks.as_chunks();
-        for (v, weights) in (0..).step_by(B * FLOAT_BLOCK).zip(blocks.chunks(B * inputs)) {
-            self.for_each_pixel::<P>(x, |n, x, together| {
-                let at = self.out_base + (n * self.out_step + v) as isize;
-                if together {
-                    self.add_blocks::<T, W, B, P>(&x, weights, at, y);
-                } else {
-                    self.add_blocks::<T, W, B, 1>(&x, weights, at, y);
-                }
-            });
-        }
-        for (v, weights) in (in_blocks..).zip(singles.chunks(inputs)) {
-            self.for_each_pixel::<S>(x, |n, x, together| {
-                let at = self.out_base + (n * self.out_step + v) as isize;
-                if together {
-                    self.add_single::<T, W, S>(&x, weights, at, y);
-                } else {
-                    self.add_single::<T, W, 1>(&x, weights, at, y);
-                }
-            });
+        let mut n = 0;
+        while n < self.count {
+            let pixels = self.whole(n, y.len());
+            let x = self.patches(x, n, pixels.max(1));
+            let at = self.out_base + (n * self.out_step) as isize;
+            if pixels == 0 && (at < 0 || at as usize + outputs > y.len()) {
+                add_partly::<T, W>(&x, blocks, singles, at, y);
+            } else {
+                let y = &mut y[at as usize..];
+                T::multiply(&x, blocks, y, self.out_step);
+                T::multiply_singles(&x, singles, &mut y[in_blocks..], self.out_step);
+            }
+            n += pixels.max(1);
         }
     }
 
-    /// Calls `f(n, patches, whether there are P)` for every `P` pixels whose patches lie between the sides of the input, and
-    /// for every pixel else.
-    #[inline(always)]
-    fn for_each_pixel<const P: usize>(&self, x: &Rows<'_, f32>, mut f: impl FnMut(usize, Patches<'_>, bool)) {
+    /// From pixel `n` on, the pixels whose patches lie between the sides of the input, and whose outputs all lie in the row.
+    fn whole(&self, n: usize, row_len: usize) -> usize {
+        let column = self.first[1] + (n * self.step) as isize;
+        let at = self.out_base + (n * self.out_step) as isize;
+        let columns = usize::try_from(self.width as isize - self.size[1] as isize - column);
+        let places = usize::try_from(row_len as isize - self.matrix.outputs as isize - at);
+        match (columns, places) {
+            (Ok(columns), Ok(places)) if column >= 0 && at >= 0 => {
+                (self.count - n).min(columns / self.step + 1).min(places / self.out_step + 1)
+            }
+            _ => 0,
+        }
+    }
+
+    /// What the patches of `pixels` pixels from pixel `n` on have in common with the input. Of several they lie within it.
+    fn patches<'a>(&self, x: &Rows<'a, f32>, n: usize, pixels: usize) -> Patches<'a> {
         let outside = |start: isize, size: usize, end: usize| {
             let before = start.min(0).unsigned_abs().min(size);
             (before, usize::try_from(start + size as isize - end as isize).unwrap_or(0).min(size - before))
         };
-        let (above, below) = outside(self.first[0], self.size[0], x.height);
-        let width = x.row_len / self.channels;
-        let mut n = 0;
-        while n < self.count {
-            let column = self.first[1] + (n * self.step) as isize;
-            let end = column + ((P - 1) * self.step + self.size[1]) as isize;
-            let together = P > 1 && n + P <= self.count && column >= 0 && end <= width as isize;
-            let (before, behind) = if together { (0, 0) } else { outside(column, self.size[1], width) };
-            let run_len = self.size[1] * self.channels;
-            let patches = Patches {
-                rows: *x,
-                row: (self.first[0] + above as isize) as usize,
-                count: self.size[0] - above - below,
-                start: (column + before as isize) as usize * self.channels,
-                len: (self.size[1] - before - behind) * self.channels,
-                step: self.step * self.channels,
-                k: above * run_len + before * self.channels,
-                k_step: run_len,
-                inputs: self.matrix.inputs,
-            };
-            f(n, patches, together);
-            n += if together { P } else { 1 };
-        }
-    }
-
-    /// Blocks of outputs of `P` pixels, the first at `y[at..]`.
-    fn add_blocks<T: FloatTile, W: FloatWeight, const B: usize, const P: usize>(
-        &self,
-        x: &Patches<'_>,
-        weights: &[[W; FLOAT_BLOCK]],
-        at: isize,
-        y: &mut [f32],
-    ) {
-        let mut sums = [[[0.0; FLOAT_BLOCK]; P]; B];
-        let sums = &mut sums[..weights.len() / self.matrix.inputs];
-        for (b, sums) in sums.iter_mut().enumerate() {
-            for (n, sums) in sums.iter_mut().enumerate() {
-                copy(y, at + (n * self.out_step + b * FLOAT_BLOCK) as isize, |y, v| sums[v] = *y);
-            }
-        }
-        T::multiply(x, weights, sums);
-        for (b, sums) in sums.iter().enumerate() {
-            for (n, sums) in sums.iter().enumerate() {
-                copy(y, at + (n * self.out_step + b * FLOAT_BLOCK) as isize, |y, v| *y = sums[v]);
-            }
-        }
-    }
-
-    /// One output of `P` pixels, the first at `y[at]`.
-    fn add_single<T: FloatTile, W: FloatWeight, const P: usize>(
-        &self,
-        x: &Patches<'_>,
-        weights: &[W],
-        at: isize,
-        y: &mut [f32],
-    ) {
-        let places: [usize; P] = core::array::from_fn(|n| at.wrapping_add_unsigned(n * self.out_step) as usize);
-        let mut sums = places.map(|at| y.get(at).copied().unwrap_or_default());
-        T::multiply_single(x, weights, &mut sums);
-        for (at, sum) in places.into_iter().zip(sums) {
-            if let Some(y) = y.get_mut(at) {
-                *y = sum;
-            }
+        let (row, column) = (self.first[0], self.first[1] + (n * self.step) as isize);
+        let (above, below) = outside(row, self.size[0], x.height);
+        let (before, behind) = if pixels > 1 { (0, 0) } else { outside(column, self.size[1], self.width) };
+        Patches {
+            rows: *x,
+            slot: (row + above as isize) as usize % x.ring_rows,
+            count: self.size[0] - above - below,
+            start: (column + before as isize) as usize * self.channels,
+            len: (self.size[1] - before - behind) * self.channels,
+            pixels,
+            step: self.step * self.channels,
+            k: (above * self.size[1] + before) * self.channels,
+            k_step: self.size[1] * self.channels,
+            inputs: self.matrix.inputs,
         }
     }
 }
 
-/// Calls `f(y[at + v], v)` for each output of a block. Places before and behind the row belong to no output.
-#[inline(always)]
-fn copy(y: &mut [f32], at: isize, mut f: impl FnMut(&mut f32, usize)) {
-    if let Some(y) = y.get_mut(at as usize..(at as usize).wrapping_add(FLOAT_BLOCK)) {
-        y.iter_mut().zip(0..FLOAT_BLOCK).for_each(|(y, v)| f(y, v));
-    } else {
-        let places = (0..FLOAT_BLOCK).map(|v| (at.wrapping_add_unsigned(v) as usize, v));
-        places.for_each(|(at, v)| y.get_mut(at).into_iter().for_each(|y| f(y, v)));
+/// Outputs of one pixel, the first of them at `y[at]`, of which some are not in the row.
+fn add_partly<T: FloatTile, W: FloatWeight>(
+    x: &Patches<'_>,
+    blocks: &[[W; FLOAT_BLOCK]],
+    singles: &[W],
+    at: isize,
+    y: &mut [f32],
+) {
+    let place = |v: usize| at.wrapping_add_unsigned(v) as usize;
+    let mut v = 0;
+    for weights in blocks.chunks(x.inputs) {
+        let mut sums = [0.0; FLOAT_BLOCK];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = y.get(place(v + i)).copied().unwrap_or_default();
+        }
+        T::multiply(x, weights, &mut sums, FLOAT_BLOCK);
+        for (i, sum) in sums.into_iter().enumerate() {
+            y.get_mut(place(v + i)).into_iter().for_each(|y| *y = sum);
+        }
+        v += FLOAT_BLOCK;
+    }
+    for weights in singles.chunks(x.inputs) {
+        if let Some(y) = y.get_mut(place(v)) {
+            T::multiply_singles(x, weights, core::slice::from_mut(y), 1);
+        }
+        v += 1;
     }
 }

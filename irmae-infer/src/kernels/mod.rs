@@ -7,18 +7,25 @@
 //! |---|---|---|---|
 //! | [`Portable`] | any core | two pixels by two outputs | blocks of eight outputs |
 //! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
+//! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | as `Portable` | blocks of 16 outputs by four pixels |
 //!
-//! `i8` results are equal to the bit for every implementation and target; `f32` and `f16` results agree to rounding.
+//! `i8` results are equal to the bit for every implementation and target. So are `f32` and `f16` results of kernels that round each
+//! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2 agree to rounding.
 
 use core::ops::Range;
 
-#[cfg(any(irmae_dsp, irmae_mve))]
+#[cfg(any(irmae_dsp, irmae_mve, irmae_avx2))]
 mod arch;
+#[cfg(irmae_avx2)]
+mod avx2;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(irmae_avx2)]
+mod dispatch;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 mod dsp;
 mod float;
+mod float_tile;
 #[cfg(irmae_fpu)]
 mod fpu;
 mod lower;
@@ -133,5 +140,8 @@ pub type Best = Dsp;
 #[cfg(irmae_v6m)]
 pub type Best = Paired;
 /// The fastest kernels for this target.
-#[cfg(not(any(irmae_dsp, irmae_mve, irmae_v6m)))]
+#[cfg(irmae_avx2)]
+pub use dispatch::Best;
+/// The fastest kernels for this target.
+#[cfg(not(any(irmae_dsp, irmae_mve, irmae_v6m, irmae_avx2)))]
 pub type Best = Portable;

@@ -14,7 +14,7 @@ pub struct Mve;
 
 impl Kernels for Mve {
     lower::lowered!(MveTile);
-    float::real!(FpuTile, 1, 2, 4);
+    float::real!(FpuTile);
 }
 
 /// Panels keep sixteen values of a pixel together.

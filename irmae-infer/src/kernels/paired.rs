@@ -19,7 +19,7 @@ pub struct Paired;
 
 impl Kernels for Paired {
     lower::lowered!(PairedTile);
-    float::real!(PortableTile, 1, 2, 4);
+    float::real!(PortableTile);
 }
 
 #[cfg(test)]

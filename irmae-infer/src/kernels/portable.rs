@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use super::float;
+use super::float_tile::FloatTile;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 use super::tile::{self, Panel, PanelOutputs, Runs, Tile, Weights};
 use super::{Kernels, lower};
@@ -15,7 +16,7 @@ pub struct Portable;
 
 impl Kernels for Portable {
     lower::lowered!(PortableTile);
-    float::real!(PortableTile, 1, 2, 4);
+    float::real!(PortableTile);
 }
 
 #[cfg(test)]
@@ -243,4 +244,4 @@ fn add_column(lanes: &[i16], x: &[u8], [p_sum, q_sum]: &mut [i32; 2]) {
     *p_sum = p_sum.wrapping_sub(sum << 7);
 }
 
-impl float::FloatTile for PortableTile {}
+impl FloatTile for PortableTile {}

@@ -10,8 +10,8 @@
 //! | `torch_output.bin` | libtorch's outputs for the packets' codes, `f32`, raw units, not rounded |
 //! | `manifest.toml` | how they were made |
 //!
-//! `packets.irp` and `output.bin` come from `irmae-infer` on the host and are what every device must repeat to the bit;
-//! the `torch_` files come from libtorch and say that the host is right.
+//! `packets.irp` and `output.bin` come from `irmae-infer`'s portable kernels and are what every device must repeat to the bit;
+//! the `torch_` files come from libtorch and say that they are right.
 
 mod networks;
 
@@ -20,6 +20,7 @@ use std::path::Path;
 use irmae_infer::RawType;
 use irmae_infer::code;
 use irmae_infer::format::Precision;
+use irmae_infer::kernels::Portable;
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
@@ -86,7 +87,7 @@ fn write_case(
     let exported = subject.export(precision)?;
     let deployed = Deployed::from(&exported);
     let [encoder, _] = deployed.models()?;
-    let outcome = deployed.run(&subject.data.test, 0..manifest.windows)?;
+    let outcome = deployed.run_with::<Portable>(&subject.data.test, 0..manifest.windows)?;
     let mut packets = Vec::new();
     for levels in outcome.levels.chunks_exact(encoder.code_len()) {
         let mut packet = vec![0; code::packet_len(encoder.bits())];

@@ -9,7 +9,7 @@ use core::arch::naked_asm;
 
 use half::f16;
 
-use crate::kernels::float::Block;
+use crate::kernels::float_tile::Block;
 
 /// Whether the loops can read these weights: VLDM wants whole words.
 pub(in crate::kernels) fn is_aligned(weights: &[[f16; 8]]) -> bool {
@@ -28,13 +28,12 @@ pub(in crate::kernels) fn multiply_one(weights: &[[f16; 8]], x: &[f32], sums: &m
 }
 
 /// [`multiply_one`] for two pixels.
-pub(in crate::kernels) fn multiply_two(weights: &[[f16; 8]], x: [&[f32]; 2], sums: [&mut Block; 2]) {
+pub(in crate::kernels) fn multiply_two(weights: &[[f16; 8]], x: [&[f32]; 2], sums: &mut [Block; 2]) {
     let len = weights.len().min(x[0].len()).min(x[1].len());
     assert!(is_aligned(weights));
-    let [first, second] = sums;
     if len > 0 {
         // SAFETY: as in `multiply_one`.
-        unsafe { two(weights.as_ptr(), x[0].as_ptr(), x[1].as_ptr(), len, first, second) };
+        unsafe { two(weights.as_ptr(), x[0].as_ptr(), x[1].as_ptr(), len, sums) };
     }
 }
 
@@ -64,45 +63,14 @@ macro_rules! load_weights {
 }
 
 /// Adds a pixel's value times four weights to four sums. In fours, since a sum that waits for its product stalls.
+#[rustfmt::skip]
 macro_rules! add_four {
-    ($x:literal, $w0:literal, $w1:literal, $w2:literal, $w3:literal, $s0:literal, $s1:literal, $s2:literal, $s3:literal) => {
+    ($x:literal, [$w0:literal, $w1:literal, $w2:literal, $w3:literal], [$s0:literal, $s1:literal, $s2:literal, $s3:literal]) => {
         concat!(
-            "vmul.f32 s16, ",
-            $w0,
-            ", ",
-            $x,
-            "\n vmul.f32 s17, ",
-            $w1,
-            ", ",
-            $x,
-            "\n",
-            "vmul.f32 s18, ",
-            $w2,
-            ", ",
-            $x,
-            "\n vmul.f32 s19, ",
-            $w3,
-            ", ",
-            $x,
-            "\n",
-            "vadd.f32 ",
-            $s0,
-            ", ",
-            $s0,
-            ", s16\n vadd.f32 ",
-            $s1,
-            ", ",
-            $s1,
-            ", s17\n",
-            "vadd.f32 ",
-            $s2,
-            ", ",
-            $s2,
-            ", s18\n vadd.f32 ",
-            $s3,
-            ", ",
-            $s3,
-            ", s19\n",
+            "vmul.f32 s16, ", $w0, ", ", $x, "\n vmul.f32 s17, ", $w1, ", ", $x, "\n",
+            "vmul.f32 s18, ", $w2, ", ", $x, "\n vmul.f32 s19, ", $w3, ", ", $x, "\n",
+            "vadd.f32 ", $s0, ", ", $s0, ", s16\n vadd.f32 ", $s1, ", ", $s1, ", s17\n",
+            "vadd.f32 ", $s2, ", ", $s2, ", s18\n vadd.f32 ", $s3, ", ", $s3, ", s19\n",
         )
     };
 }
@@ -117,8 +85,8 @@ unsafe extern "C" fn one(weights: *const [f16; 8], x: *const f32, len: usize, su
         "2:",
         "vldmia r1!, {{s8}}",
         load_weights!(),
-        add_four!("s8", "s20", "s21", "s22", "s23", "s0", "s1", "s2", "s3"),
-        add_four!("s8", "s24", "s25", "s26", "s27", "s4", "s5", "s6", "s7"),
+        add_four!("s8", ["s20", "s21", "s22", "s23"], ["s0", "s1", "s2", "s3"]),
+        add_four!("s8", ["s24", "s25", "s26", "s27"], ["s4", "s5", "s6", "s7"]),
         "subs r2, #1",
         "bne 2b",
         "vstm r3, {{s0-s7}}",
@@ -127,37 +95,26 @@ unsafe extern "C" fn one(weights: *const [f16; 8], x: *const f32, len: usize, su
     )
 }
 
-/// Sums in s0 to s7 and s8 to s15.
+/// Sums in s0 to s15.
 #[unsafe(naked)]
-unsafe extern "C" fn two(
-    weights: *const [f16; 8],
-    x0: *const f32,
-    x1: *const f32,
-    len: usize,
-    first: *mut Block,
-    second: *mut Block,
-) {
+unsafe extern "C" fn two(weights: *const [f16; 8], x0: *const f32, x1: *const f32, len: usize, sums: *mut [Block; 2]) {
     naked_asm!(
         ".fpu fpv4-sp-d16",
-        "push {{r4, r5}}",
         "vpush {{s16-s31}}",
-        "ldrd r4, r5, [sp, #72]",
-        "vldm r4, {{s0-s7}}",
-        "vldm r5, {{s8-s15}}",
+        "ldr r12, [sp, #64]",
+        "vldm r12, {{s0-s15}}",
         "2:",
         "vldmia r1!, {{s30}}",
         "vldmia r2!, {{s31}}",
         load_weights!(),
-        add_four!("s30", "s20", "s21", "s22", "s23", "s0", "s1", "s2", "s3"),
-        add_four!("s30", "s24", "s25", "s26", "s27", "s4", "s5", "s6", "s7"),
-        add_four!("s31", "s20", "s21", "s22", "s23", "s8", "s9", "s10", "s11"),
-        add_four!("s31", "s24", "s25", "s26", "s27", "s12", "s13", "s14", "s15"),
+        add_four!("s30", ["s20", "s21", "s22", "s23"], ["s0", "s1", "s2", "s3"]),
+        add_four!("s30", ["s24", "s25", "s26", "s27"], ["s4", "s5", "s6", "s7"]),
+        add_four!("s31", ["s20", "s21", "s22", "s23"], ["s8", "s9", "s10", "s11"]),
+        add_four!("s31", ["s24", "s25", "s26", "s27"], ["s12", "s13", "s14", "s15"]),
         "subs r3, #1",
         "bne 2b",
-        "vstm r4, {{s0-s7}}",
-        "vstm r5, {{s8-s15}}",
+        "vstm r12, {{s0-s15}}",
         "vpop {{s16-s31}}",
-        "pop {{r4, r5}}",
         "bx lr",
     )
 }

@@ -2,6 +2,8 @@
 //! another [`Tile`](super::tile::Tile), and conformance compares the two.
 #![allow(unsafe_code)]
 
+#[cfg(irmae_avx2)]
+pub(super) mod avx2;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub(super) mod dsp;
 #[cfg(irmae_fpu)]
