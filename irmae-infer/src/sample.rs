@@ -45,15 +45,19 @@ macro_rules! integer_sample {
     ($type:ident, $raw:ident) => {
         impl Sample for $type {
             const RAW: RawType = RawType::$raw;
+            #[inline]
             fn to_i32(self) -> i32 {
                 i32::from(self)
             }
+            #[inline]
             fn to_f32(self) -> f32 {
                 f32::from(self)
             }
+            #[inline]
             fn from_i32(value: i32) -> Self {
                 value.clamp(i32::from($type::MIN), i32::from($type::MAX)) as $type
             }
+            #[inline]
             fn from_f32(value: f32) -> Self {
                 Self::from_i32(quant::round_f32(value))
             }
@@ -67,15 +71,19 @@ integer_sample!(u16, U16);
 
 impl Sample for f32 {
     const RAW: RawType = RawType::F32;
+    #[inline]
     fn to_i32(self) -> i32 {
         quant::round_f32(self)
     }
+    #[inline]
     fn to_f32(self) -> f32 {
         self
     }
+    #[inline]
     fn from_i32(value: i32) -> Self {
         value as f32
     }
+    #[inline]
     fn from_f32(value: f32) -> Self {
         value
     }

@@ -2,12 +2,16 @@
 
 use core::ops::Range;
 
-use super::arch::avx2 as arch;
+use super::arch::avx2::{
+    self as arch,
+    int::{GRANULE, Lanes, PIXELS},
+};
 use super::float;
 use super::float_tile::{FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
 use super::portable::PortableTile;
+use super::tile::{self, Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, lower};
 
 /// Kernels for x86-64 with AVX2, FMA and F16C.
@@ -23,18 +27,138 @@ impl Avx2 {
 }
 
 impl Kernels for Avx2 {
-    lower::lowered!(PortableTile);
-    float::real!(Avx2Tile);
+    lower::lowered!(Avx2Tile);
+    float::real!(Avx2FloatTile);
 }
 
+/// Panels of eight pixels, two values of each together, at the input's own width.
 pub(super) struct Avx2Tile;
 
-impl FloatTile for Avx2Tile {
+impl Tile for Avx2Tile {
+    const PIXELS: usize = PIXELS;
+    type Lanes = Lanes;
+    const ZERO: Lanes = [0; PIXELS];
+
+    fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
+        if !k.is_multiple_of(4) || !x.len().is_multiple_of(4) || x.is_empty() {
+            return tile::place::<X, X, 1>(panel, pixels, pixel, k, x);
+        }
+        let halves: &mut [[X; 2]] = bytemuck::cast_slice_mut(panel);
+        let cells = halves[k / 2 * pixels + pixel..].chunks_mut(2 * pixels);
+        let mut sum = 0;
+        for (x, cells) in x.as_chunks::<4>().0.iter().zip(cells) {
+            cells[0] = [x[0], x[2]];
+            cells[pixels] = [x[1], x[3]];
+            sum += x.iter().map(|x| x.to_i32()).sum::<i32>();
+        }
+        sum
+    }
+
+    const PLACES_ALL: bool = true;
+    const PLACES_FEWER: bool = true;
+
+    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut Lanes) {
+        if size_of::<X>() == 1 {
+            return arch::int::place(bytemuck::cast_slice_mut(panel), k, &runs.cast(), sums);
+        }
+        let &Runs { x, len, rows, row_step, pixel_step, pixels } = runs;
+        for row in 0..rows {
+            for (pixel, sum) in sums[..pixels].iter_mut().enumerate() {
+                let run = &x[row * row_step + pixel * pixel_step..][..len];
+                *sum += Self::place(panel, PIXELS, pixel, k + row * len, run);
+            }
+        }
+    }
+
+    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
+        tile::clear::<X, 1>(panel, pixels, pixel, quads);
+    }
+
+    fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, starts: &[Lanes; 2], sums: &mut [[Lanes; 2]]) {
+        if size_of::<X>() == 1 {
+            arch::int::multiply::<false>(panel, weights, starts, sums);
+        } else {
+            arch::int::multiply::<true>(panel, weights, starts, sums);
+        }
+    }
+
+    fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
+        if size_of::<X>() == 1 {
+            arch::int::multiply_pixel::<false>(panel, weights, sums);
+        } else {
+            arch::int::multiply_pixel::<true>(panel, weights, sums);
+        }
+    }
+
+    fn store<Y: Integer>(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut [Y]) {
+        if size_of::<Y>() != 1 || !params.is_linear() {
+            return place.store(params, channel, sums, y);
+        }
+        let (bias, multiplier) = (&params.bias[channel..], &params.multiplier[channel..]);
+        if place.lanes == PIXELS {
+            // One output at a time.
+            for (n, sums) in sums.as_chunks().0.iter().enumerate() {
+                let outputs = arch::int::finish(sums, &[bias[n]; 8], &[multiplier[n]; 8], params.clamp);
+                for (pixel, &output) in outputs.iter().enumerate().take(place.count) {
+                    // Pixels beside the row have no outputs.
+                    if let Some(range) = place.skip(n).range(pixel, 1, y.len()) {
+                        y[range.start] = Y::from_clamped(output.into());
+                    }
+                }
+            }
+            return;
+        }
+        let (eights, rest) = sums.as_chunks();
+        let whole = 8 * eights.len();
+        for (n, sums) in eights.iter().enumerate() {
+            let (bias, multiplier) = (&bias.as_chunks().0[n], &multiplier.as_chunks().0[n]);
+            let outputs = arch::int::finish(sums, bias, multiplier, params.clamp);
+            if let Some(range) = place.skip(8 * n).range(0, 8, y.len()) {
+                bytemuck::cast_slice_mut(&mut y[range]).copy_from_slice(&outputs);
+            }
+        }
+        place.skip(whole).store(params, channel + whole, rest, y);
+    }
+
+    const ADDS_COLUMNS: bool = true;
+
+    fn add_columns(x: &[u8], weights: &[u32], expanded: &mut [u32], sums: &mut [[i32; 2]]) {
+        if weights.len().is_multiple_of(GRANULE) {
+            arch::int::add_columns(x, weights, expanded, sums);
+        } else {
+            PortableTile::add_columns(x, weights, expanded, sums);
+        }
+    }
+
+    fn multiply_store<X: Integer, Y: Integer>(
+        panel: &Panel<'_>,
+        starts: &[Lanes; 2],
+        params: &IntParams<'_>,
+        y: &mut [Y],
+    ) -> usize {
+        if size_of::<Y>() != 1 || !params.is_linear() || panel.outputs > panel.channels {
+            return 0;
+        }
+        let y = bytemuck::cast_slice_mut(y);
+        let eights = params.bias.as_chunks().0.iter().zip(params.multiplier.as_chunks().0);
+        let mut sums = [[[0; PIXELS]; 2]; 4];
+        for (n, (bias, multiplier)) in eights.enumerate().take(panel.outputs / 8) {
+            Self::multiply::<X>(panel.cells, panel.weights.skip(4 * n), starts, &mut sums);
+            arch::int::store_panel(&sums, bias, multiplier, params.clamp, panel.place.skip(8 * n), y);
+        }
+        panel.outputs / 8 * 8
+    }
+}
+
+/// Blocks of 16 outputs by four pixels.
+pub(super) struct Avx2FloatTile;
+
+impl FloatTile for Avx2FloatTile {
     fn multiply<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; FLOAT_BLOCK]], y: &mut [f32], step: usize) {
-        arch::multiply(x, weights, y, step);
+        arch::float::multiply(x, weights, y, step);
     }
 
     fn multiply_singles<W: FloatWeight>(x: &Patches<'_>, weights: &[W], y: &mut [f32], step: usize) {
-        arch::multiply_singles(x, weights, y, step);
+        arch::float::multiply_singles(x, weights, y, step);
     }
 }

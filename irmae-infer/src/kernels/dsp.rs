@@ -45,9 +45,7 @@ impl Tile for DspTile {
 
     fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
         if size_of::<X>() == 1 {
-            let Runs { x, len, rows, row_step, pixel_step } = *runs;
-            let runs = Runs { x: bytemuck::cast_slice(x), len, rows, row_step, pixel_step };
-            return arch::place_four(&mut panel[2 * k..], &runs, sums);
+            return arch::place_four(&mut panel[2 * k..], &runs.cast(), sums);
         }
         for row in 0..runs.rows {
             for (pixel, sum) in sums.iter_mut().enumerate() {

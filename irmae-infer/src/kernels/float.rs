@@ -1,7 +1,7 @@
 //! Every real-valued layer as products of input values with packed weights. Nothing is copied: the values of a patch are read
 //! from the input rows that they lie in, a run for each kernel row.
 //!
-//! Sums start from the bias and take the inputs in the order of [`packing`](super::packing).
+//! Sums start from the bias and take the inputs in the order of [`packing`].
 
 use super::float_tile::{FloatTile, Patches};
 use super::packing::{self, FLOAT_BLOCK, Matrix};

@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | [`Portable`] | any core | two pixels by two outputs | blocks of eight outputs |
 //! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
-//! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | as `Portable` | blocks of 16 outputs by four pixels |
+//! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | eight pixels by eight outputs, by VPMADDWD | blocks of 16 outputs by four pixels |
 //!
 //! `i8` results are equal to the bit for every implementation and target. So are `f32` and `f16` results of kernels that round each
 //! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2 agree to rounding.

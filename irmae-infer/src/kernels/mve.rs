@@ -46,11 +46,10 @@ impl Tile for MveTile {
     const PLACES_ALL: bool = true;
 
     fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
-        let &Runs { x, len, rows, row_step, pixel_step } = runs;
         if size_of::<X>() == 1 {
-            let runs = Runs { x: bytemuck::cast_slice(x), len, rows, row_step, pixel_step };
-            return arch::place_four(bytemuck::cast_slice_mut(panel), k, &runs, sums);
+            return arch::place_four(bytemuck::cast_slice_mut(panel), k, &runs.cast(), sums);
         }
+        let &Runs { x, len, rows, row_step, pixel_step, .. } = runs;
         for row in 0..rows {
             for (pixel, sum) in sums.iter_mut().enumerate() {
                 let run = &x[row * row_step + pixel * pixel_step..][..len];

@@ -5,8 +5,8 @@ use core::ops::Range;
 use super::params::{Integer, Rows};
 use super::tile::{Runs, Tile};
 
-/// Values of a patch that can be put together in a buffer on the stack.
-const BUFFER_LEN: usize = 160;
+/// Values of a patch, or of a panel's patches in one row, that can be put together in a buffer on the stack.
+const BUFFER_LEN: usize = if cfg!(irmae_avx2) { 1024 } else { 160 };
 
 /// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `size` rows and columns of input pixels from
 /// `first + n * step` on; what lies outside the input is 0.
@@ -81,7 +81,8 @@ impl Patches {
             let rest = len / 4..len.next_multiple_of(T::INPUTS) / 4;
             (0..count).for_each(|pixel| T::clear::<X>(panel, pixels, pixel, rest.clone()));
         }
-        if T::PLACES_ALL && count == T::PIXELS && self.place_panel::<T, X>(x, first, are_inside, panel, &mut sums) {
+        let is_panel = T::PLACES_ALL && (count == T::PIXELS || T::PLACES_FEWER && pixels > 1);
+        if is_panel && self.place_panel::<T, X>(x, own, are_inside, panel, &mut sums) {
             return sums;
         }
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
@@ -107,23 +108,23 @@ impl Patches {
     fn place_panel<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,
-        first: usize,
+        own: Range<usize>,
         are_inside: bool,
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) -> bool {
-        let run_len = self.run_len();
+        let (first, pixels, run_len) = (own.start, own.len(), self.run_len());
         let [row, _] = self.origin(first);
         if self.step[0] == 0 {
             // Whole fours have been narrowed to the rows within the input.
             let are_rows_inside = T::WHOLE_FOURS || row >= 0 && row + self.size[0] as isize <= x.height as isize;
-            let columns = (T::PIXELS - 1) * self.step[1] + self.size[1];
+            let columns = (pixels - 1) * self.step[1] + self.size[1];
             if !self.suits::<T>() || !are_rows_inside {
                 return false;
             } else if are_inside {
-                self.place_rows::<T, X>(x, self.origin(first), panel, sums);
+                self.place_rows::<T, X>(x, own, panel, sums);
             } else if columns * self.channels <= BUFFER_LEN {
-                self.place_padded_rows::<T, X>(x, first, panel, sums);
+                self.place_padded_rows::<T, X>(x, own, panel, sums);
             } else {
                 return false;
             }
@@ -131,12 +132,17 @@ impl Patches {
         }
         // Pixels below each other: a patch of whole rows is one run.
         let slot = row as usize % x.ring_rows;
-        let is_one_run = slot + (T::PIXELS - 1) * self.step[0] + self.size[0] <= x.ring_rows;
+        let is_one_run = slot + (pixels - 1) * self.step[0] + self.size[0] <= x.ring_rows;
         let len = self.size[0] * run_len;
         let is_such = are_inside && is_one_run && run_len == x.row_len && (!T::WHOLE_FOURS || len.is_multiple_of(4));
         if is_such {
             let x = x.ring.get(slot * run_len..).unwrap_or_default();
-            T::place_all(panel, 0, &Runs { x, len, rows: 1, row_step: 0, pixel_step: self.step[0] * run_len }, sums);
+            T::place_all(
+                panel,
+                0,
+                &Runs { x, len, rows: 1, row_step: 0, pixel_step: self.step[0] * run_len, pixels },
+                sums,
+            );
         }
         is_such
     }
@@ -145,17 +151,23 @@ impl Patches {
     fn place_rows<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,
-        [row, column]: [isize; 2],
+        own: Range<usize>,
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) {
+        let ([row, column], pixels) = (self.origin(own.start), own.len());
         let (start, pixel_step, len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
         let mut slot = row as usize % x.ring_rows;
         let mut done = 0;
         while done < self.size[0] {
             let rows = (x.ring_rows - slot).min(self.size[0] - done);
             let x_from = x.ring.get(slot * x.row_len + start..).unwrap_or_default();
-            T::place_all(panel, done * len, &Runs { x: x_from, len, rows, row_step: x.row_len, pixel_step }, sums);
+            T::place_all(
+                panel,
+                done * len,
+                &Runs { x: x_from, len, rows, row_step: x.row_len, pixel_step, pixels },
+                sums,
+            );
             (done, slot) = (done + rows, 0);
         }
     }
@@ -165,12 +177,13 @@ impl Patches {
     fn place_padded_rows<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,
-        first: usize,
+        own: Range<usize>,
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) {
+        let (first, pixels) = (own.start, own.len());
         let (pixel_step, len) = (self.step[1] * self.channels, self.run_len());
-        let columns = (T::PIXELS - 1) * self.step[1] + self.size[1];
+        let columns = (pixels - 1) * self.step[1] + self.size[1];
         let row_step = columns * self.channels;
         let most = BUFFER_LEN / row_step;
         let mut buffer = [X::zeroed(); BUFFER_LEN];
@@ -181,7 +194,7 @@ impl Patches {
                 let start = i * row_step + at;
                 T::copy(&mut buffer[start..start + run.len()], run);
             });
-            T::place_all(panel, done * len, &Runs { x: &buffer, len, rows, row_step, pixel_step }, sums);
+            T::place_all(panel, done * len, &Runs { x: &buffer, len, rows, row_step, pixel_step, pixels }, sums);
         }
     }
 

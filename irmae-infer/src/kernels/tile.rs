@@ -35,6 +35,9 @@ pub(super) trait Tile {
     /// Whether there is a [`Tile::place_all`].
     const PLACES_ALL: bool = false;
 
+    /// Whether it takes fewer pixels than a panel has.
+    const PLACES_FEWER: bool = false;
+
     /// [`place`](Tile::place) for all pixels of a panel at once. Adds the sums of their values to `sums`.
     fn place_all<X: Integer>(_panel: &mut [u32], _k: usize, _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
 
@@ -92,15 +95,25 @@ pub(super) trait Tile {
     }
 }
 
-/// What a panel is filled with: for each pixel `rows` runs of `len` values, a multiple of 4, the next run `row_step` values behind, the
+/// What a panel is filled with: for each of `pixels` pixels `rows` runs of `len` values, a multiple of 4, the next run `row_step` values behind, the
 /// next pixel's `pixel_step`.
-#[cfg_attr(not(irmae_dsp), allow(dead_code))]
+#[cfg_attr(not(irmae_avx2), allow(dead_code))]
 pub(super) struct Runs<'a, X> {
     pub(super) x: &'a [X],
     pub(super) len: usize,
     pub(super) rows: usize,
     pub(super) row_step: usize,
     pub(super) pixel_step: usize,
+    pub(super) pixels: usize,
+}
+
+impl<'a, X: Integer> Runs<'a, X> {
+    /// With values of another type that is as long.
+    #[cfg_attr(not(any(irmae_dsp, irmae_mve, irmae_avx2)), allow(dead_code))]
+    pub(super) fn cast<C: Pod>(&self) -> Runs<'a, C> {
+        let Self { len, rows, row_step, pixel_step, pixels, .. } = *self;
+        Runs { x: bytemuck::cast_slice(self.x), len, rows, row_step, pixel_step, pixels }
+    }
 }
 
 /// A panel of [`Tile::PIXELS`] pixels and what is to be made of it.

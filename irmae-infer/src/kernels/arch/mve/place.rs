@@ -90,7 +90,7 @@ struct Job {
 
 /// See [`Tile::place_all`](crate::kernels::tile::Tile::place_all). 17 instructions for a granule of each pixel.
 pub(in crate::kernels) fn place_four(panel: &mut [u8], k: usize, runs: &Runs<'_, u8>, sums: &mut [i32; 4]) {
-    let &Runs { x, len, rows, row_step, pixel_step } = runs;
+    let &Runs { x, len, rows, row_step, pixel_step, .. } = runs;
     if rows == 0 || len == 0 {
         return;
     }

@@ -1,24 +1,11 @@
-//! Inner loops for x86-64 with AVX2, FMA and F16C.
-//!
-//! The functions that other modules see are safe to call where [`is_available`]; kernels ask that once for a row.
+//! Sums of products of real numbers, by FMA; `f16` weights are widened by F16C.
 
 use core::arch::x86_64::*;
 use core::ops::Range;
 
+use super::is_available;
 use crate::kernels::FloatWeight;
 use crate::kernels::float_tile::Patches;
-
-/// Whether this CPU has the instructions.
-#[cfg(any(test, feature = "std"))]
-pub(in crate::kernels) fn is_available() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
-}
-
-/// Whether this program is for CPUs that have the instructions.
-#[cfg(not(any(test, feature = "std")))]
-pub(in crate::kernels) const fn is_available() -> bool {
-    cfg!(all(target_feature = "avx2", target_feature = "fma", target_feature = "f16c"))
-}
 
 /// See [`FloatTile::multiply`](crate::kernels::float_tile::FloatTile::multiply).
 pub(in crate::kernels) fn multiply<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; 8]], y: &mut [f32], step: usize) {
