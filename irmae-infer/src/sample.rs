@@ -25,6 +25,8 @@ mod sealed {
     impl Sealed for f32 {}
 }
 
+// On a host, where crates are compiled apart, a call for each sample costs more than the conversion.
+
 /// A raw sample: `u8`, `i16`, `u16` or `f32`.
 ///
 /// A model takes and gives the type that it was made for; `f32` in raw units is taken and given by every model.
@@ -45,19 +47,19 @@ macro_rules! integer_sample {
     ($type:ident, $raw:ident) => {
         impl Sample for $type {
             const RAW: RawType = RawType::$raw;
-            #[inline]
+            #[cfg_attr(not(target_os = "none"), inline)]
             fn to_i32(self) -> i32 {
                 i32::from(self)
             }
-            #[inline]
+            #[cfg_attr(not(target_os = "none"), inline)]
             fn to_f32(self) -> f32 {
                 f32::from(self)
             }
-            #[inline]
+            #[cfg_attr(not(target_os = "none"), inline)]
             fn from_i32(value: i32) -> Self {
                 value.clamp(i32::from($type::MIN), i32::from($type::MAX)) as $type
             }
-            #[inline]
+            #[cfg_attr(not(target_os = "none"), inline)]
             fn from_f32(value: f32) -> Self {
                 Self::from_i32(quant::round_f32(value))
             }
@@ -71,19 +73,19 @@ integer_sample!(u16, U16);
 
 impl Sample for f32 {
     const RAW: RawType = RawType::F32;
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn to_i32(self) -> i32 {
         quant::round_f32(self)
     }
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn to_f32(self) -> f32 {
         self
     }
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn from_i32(value: i32) -> Self {
         value as f32
     }
-    #[inline]
+    #[cfg_attr(not(target_os = "none"), inline)]
     fn from_f32(value: f32) -> Self {
         value
     }

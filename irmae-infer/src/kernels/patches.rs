@@ -113,7 +113,7 @@ impl Patches {
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) -> bool {
-        let (first, pixels, run_len) = (own.start, own.len(), self.run_len());
+        let (first, pixels, run_len) = (own.start, panel_pixels::<T>(&own), self.run_len());
         let [row, _] = self.origin(first);
         if self.step[0] == 0 {
             // Whole fours have been narrowed to the rows within the input.
@@ -155,7 +155,7 @@ impl Patches {
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) {
-        let ([row, column], pixels) = (self.origin(own.start), own.len());
+        let ([row, column], pixels) = (self.origin(own.start), panel_pixels::<T>(&own));
         let (start, pixel_step, len) = (column as usize * self.channels, self.step[1] * self.channels, self.run_len());
         let mut slot = row as usize % x.ring_rows;
         let mut done = 0;
@@ -181,7 +181,7 @@ impl Patches {
         panel: &mut [u32],
         sums: &mut T::Lanes,
     ) {
-        let (first, pixels) = (own.start, own.len());
+        let (first, pixels) = (own.start, panel_pixels::<T>(&own));
         let (pixel_step, len) = (self.step[1] * self.channels, self.run_len());
         let columns = (pixels - 1) * self.step[1] + self.size[1];
         let row_step = columns * self.channels;
@@ -286,4 +286,9 @@ impl Patches {
             }
         }
     }
+}
+
+/// How many pixels of a panel are placed at once: known to the compiler, where that is all.
+fn panel_pixels<T: Tile>(own: &Range<usize>) -> usize {
+    if T::PLACES_FEWER { own.len() } else { T::PIXELS }
 }
