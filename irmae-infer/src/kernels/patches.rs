@@ -64,7 +64,8 @@ impl Patches {
         start..end
     }
 
-    /// Fills a panel for `pixels` pixels with the patches of pixels `own`; those of `inside` are within the input. Gives the sums of their values.
+    /// Fills a panel for `pixels` pixels with the patches of pixels `own`; those of `inside` are within the input. Gives the sums of
+    /// their values.
     pub(super) fn gather<T: Tile, X: Integer>(
         &self,
         x: &Rows<'_, X>,

@@ -95,8 +95,8 @@ pub(super) trait Tile {
     }
 }
 
-/// What a panel is filled with: for each of `pixels` pixels `rows` runs of `len` values, a multiple of 4, the next run `row_step` values behind, the
-/// next pixel's `pixel_step`.
+/// What a panel is filled with: for each of `pixels` pixels `rows` runs of `len` values, a multiple of 4, the next run `row_step`
+/// values behind, the next pixel's `pixel_step`.
 #[cfg_attr(not(irmae_avx2), allow(dead_code))]
 pub(super) struct Runs<'a, X> {
     pub(super) x: &'a [X],
