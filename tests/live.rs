@@ -2,9 +2,11 @@
 
 use half::f16;
 use irmae_infer::format::Element;
-use irmae_infer::kernels::{Best, ConvGeometry, FloatParams, FloatWeight, IntParams, Kernels, Rows};
+use irmae_infer::kernels::{
+    Best, ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Ints, IntsMut, Kernels, Rows,
+};
 use irmae_infer::kernels::{pack_float, pack_int, scratch_len};
-use irmae_infer::{Activation, Op, Shape, Window, quant};
+use irmae_infer::{Activation, Margins, Op, Shape, Window, quant};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -66,9 +68,15 @@ impl Layer {
         window.taps() * usize::from(input.channels) * usize::from(output.channels)
     }
 
-    fn rows<'a, X>(&self, x: &'a [X]) -> Rows<'a, X> {
-        let height = usize::from(self.geometry.input.height);
-        Rows { ring: x, ring_rows: height, row_len: self.geometry.input.row_len(), height }
+    fn margins(&self) -> Margins {
+        self.op().margins(self.geometry.input, self.geometry.output)
+    }
+
+    /// The input between zeros, as kernels take it.
+    fn surround<X: Copy + Default>(&self, x: &[X]) -> Vec<X> {
+        let mut whole = vec![X::default(); self.margins().whole_len(self.geometry.input)];
+        self.margins().surround(self.geometry.input, x, &mut whole);
+        whole
     }
 
     /// Libtorch's sums, bias included, in the device's order.
@@ -115,12 +123,14 @@ fn check_real<W: FloatWeight>(seed: u64, narrow: impl Fn(f32) -> W) {
     let bias = reals(&mut random, geometry.output.channels.into());
     let packed = pack_float(layer.op(), geometry.input, geometry.output, &weights);
     let params = FloatParams { weights: &packed, bias: &bias, activation: Activation::None };
+    let whole = layer.surround(&x);
+    let rows = Rows::whole(&*whole, &layer.margins(), geometry.input);
     let mut y = vec![0.0; geometry.output.len()];
     for (row, y) in y.chunks_mut(geometry.output.row_len()).enumerate() {
         if layer.transposed {
-            Best::conv_transpose_row_float(geometry, row, &layer.rows(&x), &params, y);
+            Best::conv_transpose_row_float(geometry, row, &rows, &params, y);
         } else {
-            Best::conv_row_float(geometry, row, &layer.rows(&x), &params, y);
+            Best::conv_row_float(geometry, row, &rows, &params, y);
         }
     }
     let weights: Vec<f64> = weights.iter().map(|w| w.to_f32().into()).collect();
@@ -154,12 +164,15 @@ fn integer_layers_equal_libtorch_to_the_bit() {
             activation: Activation::None,
             clamp: [-32_768, 32_767],
         };
+        let whole = layer.surround(&x);
+        let x_rows = Rows::whole(Ints::U8(&whole), &layer.margins(), geometry.input);
         let mut y = vec![0_i16; geometry.output.len()];
         let rows = 0..usize::from(geometry.output.height);
+        let output = &mut IntOutput { values: IntsMut::I16(&mut y), row_step: geometry.output.row_len() };
         if layer.transposed {
-            Best::conv_transpose_rows_int(geometry, rows, &layer.rows(&x), &params, &mut scratch, &mut y);
+            Best::conv_transpose_rows_int(geometry, rows, &x_rows, &params, &mut scratch, output);
         } else {
-            Best::conv_rows_int(geometry, rows, &layer.rows(&x), &params, &mut scratch, &mut y);
+            Best::conv_rows_int(geometry, rows, &x_rows, &params, &mut scratch, output);
         }
         // Sums of integers this small are exact in f64.
         let sums = layer.torch(&wide(&x), &wide(&weights), &wide(&bias));

@@ -89,6 +89,37 @@ impl Window {
     }
 }
 
+/// Zeros around the input of a layer, in memory, so that no patch of it reaches beside them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Margins {
+    /// Rows above the input.
+    pub above: usize,
+    /// Rows below it.
+    pub below: usize,
+    /// Values before those of a row.
+    pub before: usize,
+    /// Values from one row to the next.
+    pub row_step: usize,
+}
+
+impl Margins {
+    /// Values of a whole input with all that is around it.
+    pub fn whole_len(&self, input: Shape) -> usize {
+        (self.above + usize::from(input.height) + self.below) * self.row_step + ROWS_SLACK
+    }
+
+    /// Copies a whole input to where it belongs among zeros.
+    pub fn surround<X: Copy>(&self, input: Shape, x: &[X], zeros: &mut [X]) {
+        let rows = zeros.chunks_mut(self.row_step).skip(self.above);
+        for (x, row) in x.chunks_exact(input.row_len()).zip(rows) {
+            row[self.before..][..x.len()].copy_from_slice(x);
+        }
+    }
+}
+
+/// Values behind the last input row that may be read, and have no effect: inputs are taken in fours.
+pub const ROWS_SLACK: usize = 3;
+
 /// The linear part of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "std", derive(serde::Serialize))]
@@ -199,36 +230,54 @@ impl Op {
         rows.min(usize::from(output.height))
     }
 
-    /// Input rows that must be in memory at the same time, if `arriving` rows come at a time.
-    ///
-    /// Rows come until the next block of output rows can be made, so up to `arriving - 1` more than that block needs. A multiple
-    /// of `arriving`, so that rows that come together lie together in a ring.
-    pub fn ring_rows(self, input: Shape, output: Shape, arriving: usize) -> usize {
-        let block = self.block_rows(output);
-        let needed = match self {
-            Op::Dense => 1,
-            Op::Conv(window) => (block - 1) * usize::from(window.stride[0]) + usize::from(window.kernel[0]),
+    /// Where along `axis` (0 for rows, 1 for columns) the inputs of output `out` start, counted from the first
+    /// [zero before](Op::zeros) the input.
+    pub(crate) fn first(self, axis: usize, out: usize) -> usize {
+        match self {
+            Op::Dense => 0,
+            Op::Conv(window) => out * usize::from(window.stride[axis]),
             Op::ConvTranspose(window) => {
-                let [kernel, stride, padding] =
-                    [window.kernel, window.stride, window.padding].map(|of| usize::from(of[0]));
-                // Blocks of several rows start at a multiple of the stride.
-                let reach = if block > 1 { block - 1 + padding % stride } else { 0 };
-                kernel.div_ceil(stride) + reach / stride
+                let (stride, padding) = (usize::from(window.stride[axis]), usize::from(window.padding[axis]));
+                (out + padding % stride) / stride
             }
-        };
-        (needed + arriving - 1).next_multiple_of(arriving).min(usize::from(input.height))
+        }
     }
 
-    /// Input rows that must have arrived before output row `out_row` can be computed.
-    pub(crate) fn rows_needed(self, input: Shape, out_row: usize) -> usize {
-        let height = usize::from(input.height);
-        let needed = match self {
-            Op::Dense => height,
-            Op::Conv(window) => (out_row * usize::from(window.stride[0]) + usize::from(window.kernel[0]))
-                .saturating_sub(usize::from(window.padding[0])),
-            Op::ConvTranspose(window) => (out_row + usize::from(window.padding[0])) / usize::from(window.stride[0]) + 1,
+    /// How many inputs, zeros among them, an output reads along `axis`, at most; a dense layer reads rows one by one.
+    pub(crate) fn span(self, axis: usize) -> usize {
+        match self {
+            Op::Dense => 1,
+            Op::Conv(window) => window.kernel[axis].into(),
+            Op::ConvTranspose(window) => window.kernel[axis].div_ceil(window.stride[axis]).into(),
+        }
+    }
+
+    /// The zeros around the input of a layer.
+    pub fn margins(self, input: Shape, output: Shape) -> Margins {
+        let channels = usize::from(input.channels);
+        let [above, below] = self.zeros(0, input.height, output.height);
+        let [left, right] = self.zeros(1, input.width, output.width);
+        Margins { above, below, before: left * channels, row_step: (left + usize::from(input.width) + right) * channels }
+    }
+
+    /// Zeros before and behind the input along `axis`, `n` values long: with them all that any of `out` outputs reads is there.
+    fn zeros(self, axis: usize, n: u16, out: u16) -> [usize; 2] {
+        let before = match self {
+            Op::Dense => return [0, 0],
+            Op::Conv(window) => window.padding[axis].into(),
+            Op::ConvTranspose(window) => self.span(axis) - 1 - usize::from(window.padding[axis] / window.stride[axis]),
         };
-        needed.clamp(1, height)
+        let end = self.first(axis, usize::from(out) - 1) + self.span(axis);
+        [before, end.saturating_sub(before + usize::from(n))]
+    }
+
+    /// Input rows, and rows of zeros, that must be in memory at the same time, if `arriving` rows come at a time.
+    ///
+    /// Rows come until the next block of output rows can be made, so up to `arriving - 1` more than that block needs.
+    pub fn rows_held(self, input: Shape, output: Shape, arriving: usize) -> usize {
+        let needed = self.first(0, self.block_rows(output) - 1) + self.span(0);
+        let [above, below] = self.zeros(0, input.height, output.height);
+        (needed + arriving - 1).min(above + usize::from(input.height) + below)
     }
 }
 
@@ -253,16 +302,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_needed_counts_padding() {
-        let input = Shape::new(28, 28, 1);
-        assert_eq!(Op::Conv(K4S2P1).rows_needed(input, 0), 3);
-        assert_eq!(Op::Conv(K4S2P1).rows_needed(input, 1), 5);
-        assert_eq!(Op::Conv(K4S2P1).rows_needed(input, 13), 28);
-        let input = Shape::new(14, 14, 16);
-        assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 0), 1);
-        assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 1), 2);
-        assert_eq!(Op::ConvTranspose(K4S2P1).rows_needed(input, 27), 14);
-        assert_eq!(Op::ConvTranspose(K4S2P1).ring_rows(input, Shape::new(28, 28, 16), 1), 2);
+    fn zeros_are_as_many_as_outputs_read() {
+        let (input, output) = (Shape::new(28, 28, 1), Shape::new(14, 14, 16));
+        assert_eq!(Op::Conv(K4S2P1).zeros(0, input.height, output.height), [1, 1]);
+        // Row 28 is not read by a kernel of 3.
+        let window = Window { kernel: [3, 3], ..K4S2P1 };
+        assert_eq!(Op::Conv(window).zeros(1, input.width, output.width), [1, 0]);
+        // Outputs 0 and 27 of a transposed one read inputs -1 and 0, 13 and 14.
+        let op = Op::ConvTranspose(K4S2P1);
+        assert_eq!(op.zeros(0, output.height, input.height), [1, 1]);
+        assert_eq!((op.first(0, 0), op.first(0, 1), op.first(0, 27), op.span(0)), (0, 1, 14, 2));
+        assert_eq!(Op::Dense.zeros(0, 7, 1), [0, 0]);
     }
 
     #[test]
@@ -270,13 +320,14 @@ mod tests {
         let window = Window { kernel: [4, 1], stride: [2, 1], padding: [1, 0] };
         let (long, short) = (Shape::new(64, 1, 3), Shape::new(32, 1, 8));
         assert_eq!(Op::Conv(window).block_rows(short), 4);
-        assert_eq!(Op::Conv(window).ring_rows(long, short, 1), 10);
-        // Blocks of 4 rows come in: up to 3 more than needed, in a ring that holds whole blocks.
-        assert_eq!(Op::Conv(window).ring_rows(long, short, 4), 16);
+        assert_eq!(Op::Conv(window).rows_held(long, short, 1), 10);
+        // Blocks of 4 rows come in: up to 3 more than needed.
+        assert_eq!(Op::Conv(window).rows_held(long, short, 4), 13);
         assert_eq!(Op::ConvTranspose(window).block_rows(long), 8);
         // Output rows 8 n to 8 n + 7 read input rows 4 n - 1 to 4 n + 4.
-        assert_eq!(Op::ConvTranspose(window).ring_rows(short, long, 1), 6);
-        assert_eq!(Op::Conv(window).ring_rows(Shape::new(6, 1, 3), Shape::new(3, 1, 8), 1), 6);
+        assert_eq!(Op::ConvTranspose(window).rows_held(short, long, 1), 6);
+        // Six rows, and a zero above and below.
+        assert_eq!(Op::Conv(window).rows_held(Shape::new(6, 1, 3), Shape::new(3, 1, 8), 1), 8);
     }
 
     #[test]

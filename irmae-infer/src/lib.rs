@@ -89,7 +89,7 @@ mod stage;
 
 pub use aligned::Aligned;
 pub use error::{LoadError, RunError};
-pub use layer::{Activation, Op, Shape, Window};
+pub use layer::{Activation, Margins, Op, ROWS_SLACK, Shape, Window};
 pub use model::{Layer, Model, Weights};
 pub use sample::{RawType, Sample, Transfer};
 pub use session::{Decoder, Encoder};

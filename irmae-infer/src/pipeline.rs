@@ -1,13 +1,16 @@
-//! Runs a network row by row. Every layer keeps only the input rows that its next output rows need.
+//! Runs a network row by row. Every layer holds only the input rows that its next output rows need, in order and between zeros:
+//! kernels read a patch of any pixel as it lies.
 //!
 //! Where a row has one pixel, as in a one-dimensional signal, a layer makes a [block](crate::Op::block_rows) of them at a time.
 
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use bytemuck::Pod;
 
 use crate::format::MAX_LAYERS;
 use crate::kernels::Kernels;
+use crate::layer::Op;
 use crate::model::{Layer, Model};
 use crate::stage;
 
@@ -17,33 +20,47 @@ use crate::stage;
 pub(crate) struct Pipeline<'m, 'b, K, const DECODES: bool> {
     pub(crate) model: &'m Model<'m>,
     buffer: &'b mut [u8],
-    /// Input rows that have arrived at each layer.
-    received: [u16; MAX_LAYERS],
-    /// Output rows that each layer has made.
-    emitted: [u16; MAX_LAYERS],
+    progress: [Progress; MAX_LAYERS],
     /// Rows of the last layer's output that [`Pipeline::run`] has announced.
     announced: u16,
     kernels: PhantomData<K>,
 }
 
+/// How far a layer has come. Its input rows are counted from the first row of zeros above them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// The first row that is held.
+    held: usize,
+    /// Rows that have arrived.
+    arrived: usize,
+    /// Output rows that have been made.
+    emitted: u16,
+}
+
 impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// `buffer` is aligned and long enough.
     pub(crate) fn new(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Self {
-        Self { model, buffer, received: [0; MAX_LAYERS], emitted: [0; MAX_LAYERS], announced: 0, kernels: PhantomData }
+        let progress = [Progress::default(); MAX_LAYERS];
+        let mut pipeline = Self { model, buffer, progress, announced: 0, kernels: PhantomData };
+        pipeline.restart();
+        pipeline
     }
 
     /// Forgets what has been put in of the present frame.
     pub(crate) fn restart(&mut self) {
-        self.received = [0; MAX_LAYERS];
-        self.emitted = [0; MAX_LAYERS];
+        // Zeros above and beside the rows of all layers.
+        self.buffer.fill(0);
+        for (progress, layer) in self.progress.iter_mut().zip(self.model.layers()) {
+            *progress = Progress { held: 0, arrived: layer.region.margins.above, emitted: 0 };
+        }
         self.announced = 0;
     }
 
     /// Where the next input row goes; [`Pipeline::run`] takes it from there.
     pub(crate) fn input_row<T: Pod>(&mut self) -> &mut [T] {
         let layer = &self.model.layers()[0];
-        let start = layer.region.ring + ring_slot(layer, usize::from(self.received[0]));
-        view_mut(&mut self.buffer[start..][..layer.input.row_len() * layer.input_element.size()])
+        let range = self.progress[0].places(layer, self.progress[0].arrived, 1);
+        view_mut(&mut self.buffer[range])
     }
 
     /// The input row is complete.
@@ -54,13 +71,12 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// Computes until an output row is there (true), or until another input row is needed (false).
     ///
     /// The deepest layer that can work does so first. So a row is made only when the layer behind has used up what it
-    /// has, and no ring is ever overrun.
+    /// has, and no layer ever holds more rows than there is room for.
     pub(crate) fn run(&mut self) -> bool {
         let last = self.model.layers().len() - 1;
-        while self.announced == self.emitted[last] {
+        while self.announced == self.progress[last].emitted {
             let Some(index) = (0..=last).rev().find(|&index| self.is_ready(index)) else { return false };
             let rows = self.compute(index);
-            self.emitted[index] += rows;
             if index < last {
                 self.accept(index + 1, rows);
             }
@@ -80,68 +96,112 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
 
     /// Whether all rows of the frame have been made.
     pub(crate) fn is_complete(&self) -> bool {
-        self.model.layers().iter().zip(self.emitted).all(|(layer, emitted)| emitted == layer.output.height)
+        self.model.layers().iter().zip(self.progress).all(|(layer, progress)| progress.emitted == layer.output.height)
     }
 
+    /// Whether a layer has the rows of which it makes the next.
     fn is_ready(&self, index: usize) -> bool {
-        let layer = &self.model.layers()[index];
-        let emitted = usize::from(self.emitted[index]);
-        let end = (emitted + layer.block_rows()).min(usize::from(layer.output.height));
-        emitted < end && layer.op.rows_needed(layer.input, end - 1) <= usize::from(self.received[index])
+        let (layer, progress) = (&self.model.layers()[index], &self.progress[index]);
+        let rows = progress.next_rows(layer);
+        let all = layer.region.margins.above + usize::from(layer.input.height);
+        let needed = if layer.op == Op::Dense { all } else { rows_end(layer, &rows).min(all) };
+        !rows.is_empty() && needed <= progress.arrived
     }
 
-    /// `rows` rows have arrived at layer `index`. A dense layer on many rows adds them up at once.
-    fn accept(&mut self, index: usize, rows: u16) {
-        let layer = &self.model.layers()[index];
-        let first = self.received[index];
-        self.received[index] += rows;
+    /// `rows` rows have arrived at layer `index`. A dense layer on many rows adds them up at once, and does not hold them.
+    fn accept(&mut self, index: usize, rows: usize) {
+        let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
+        let first = progress.arrived;
+        progress.arrived += rows;
         if layer.sums_rows() {
-            let row_bytes = layer.input.row_len() * layer.input_element.size();
-            let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
-            let (ring, accumulators) = split_input(parts, layer);
             for row in first..first + rows {
-                let x = &ring[ring_slot(layer, row.into())..][..row_bytes];
-                stage::accumulate_row::<K>(layer, row.into(), x, accumulators, view_mut(scratch));
+                let range = progress.places(layer, row, 1);
+                let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
+                let (input, accumulators) = parts[..layer.region.end].split_at_mut(layer.region.accumulators);
+                stage::accumulate_row::<K>(layer, row, &input[range], accumulators, view_mut(scratch));
             }
+            progress.held = progress.arrived;
         }
     }
 
-    /// Makes the next output rows of layer `index`, in the ring of the layer behind or at the buffer's end. Gives their number.
-    fn compute(&mut self, index: usize) -> u16 {
+    /// Makes the next output rows of layer `index`, for the layer behind or at the buffer's end. Gives their number.
+    fn compute(&mut self, index: usize) -> usize {
         let layers = self.model.layers();
         let layer = &layers[index];
+        let rows = self.progress[index].next_rows(layer);
+        self.add_zeros(index, rows_end(layer, &rows));
+        let size = layer.output_element.size();
+        let (range, row_step) = match layers.get(index + 1) {
+            Some(next) => {
+                let progress = &self.progress[index + 1];
+                (progress.places(next, progress.arrived, rows.len()), next.region.margins.row_step)
+            }
+            None => {
+                let start = layer.region.end;
+                (start..start + rows.len() * layer.output.row_len() * size, layer.output.row_len())
+            }
+        };
+        let progress = &mut self.progress[index];
+        let first = progress.held.wrapping_sub(layer.region.margins.above) as isize;
         let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
         let (input, output) = parts.split_at_mut(layer.region.end);
-        let (ring, accumulators) = split_input(input, layer);
-        let slot = layers.get(index + 1).map_or(0, |next| ring_slot(next, usize::from(self.received[index + 1])));
-        let first = usize::from(self.emitted[index]);
-        let rows = first..(first + layer.block_rows()).min(layer.output.height.into());
-        let block_bytes = rows.len() * layer.output.row_len() * layer.output_element.size();
-        let count = rows.len() as u16;
+        let (input, accumulators) = input.split_at_mut(layer.region.accumulators);
         stage::make_rows::<K, DECODES>(
             layer,
-            rows,
-            ring,
+            rows.clone(),
+            first,
+            &input[layer.region.rows..],
             accumulators,
             view_mut(scratch),
-            &mut output[slot..slot + block_bytes],
+            &mut output[range.start - layer.region.end..range.end - layer.region.end],
+            row_step,
         );
-        count
+        progress.emitted = rows.end as u16;
+        self.drop_rows(index);
+        rows.len()
+    }
+
+    /// Puts rows of zeros behind the input of layer `index`, as far as its next output rows need them.
+    fn add_zeros(&mut self, index: usize, end: usize) {
+        let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
+        while progress.arrived < end {
+            let range = progress.places(layer, progress.arrived, 1);
+            self.buffer[range].fill(0);
+            progress.arrived += 1;
+        }
+    }
+
+    /// Drops the rows that no output of layer `index` needs any more: the others move to the front.
+    fn drop_rows(&mut self, index: usize) {
+        let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
+        let next = layer.op.first(0, progress.emitted.into()).min(progress.arrived);
+        if next > progress.held {
+            let row_bytes = layer.region.margins.row_step * layer.input_element.size();
+            let rows = &mut self.buffer[layer.region.rows..];
+            rows.copy_within((next - progress.held) * row_bytes..(progress.arrived - progress.held) * row_bytes, 0);
+            progress.held = next;
+        }
     }
 }
 
-/// Byte offset of input row `row` in the layer's ring.
-fn ring_slot(layer: &Layer<'_>, row: usize) -> usize {
-    (row % layer.region.ring_rows) * layer.input.row_len() * layer.input_element.size()
+impl Progress {
+    /// The output rows that are made next.
+    fn next_rows(&self, layer: &Layer<'_>) -> Range<usize> {
+        let start = usize::from(self.emitted);
+        start..(start + layer.block_rows()).min(layer.output.height.into())
+    }
+
+    /// The bytes of `rows` input rows from `row` on, but for the zeros around them.
+    fn places(&self, layer: &Layer<'_>, row: usize, rows: usize) -> Range<usize> {
+        let (region, size) = (&layer.region, layer.input_element.size());
+        let start = region.rows + ((row - self.held) * region.margins.row_step + region.margins.before) * size;
+        start..start + ((rows - 1) * region.margins.row_step + layer.input.row_len()) * size
+    }
 }
 
-/// Ring and accumulators of a layer.
-fn split_input<'a>(buffer: &'a mut [u8], layer: &Layer<'_>) -> (&'a [u8], &'a mut [u8]) {
-    let region = layer.region;
-    let (ring, accumulators) = buffer[region.ring..region.end].split_at_mut(region.accumulators - region.ring);
-    // Without the bytes that align the accumulators: kernels take all they are given for samples.
-    let ring_len = layer.region.ring_rows * layer.input.row_len() * layer.input_element.size();
-    (&ring[..ring_len], accumulators)
+/// Behind the input rows, zeros among them, that a layer makes `rows` of.
+fn rows_end(layer: &Layer<'_>, rows: &Range<usize>) -> usize {
+    layer.op.first(0, rows.end.saturating_sub(1)) + layer.op.span(0)
 }
 
 /// Bytes as values; the buffer's layout keeps every part aligned.

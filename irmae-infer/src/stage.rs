@@ -6,10 +6,10 @@ use core::ops::Range;
 use half::f16;
 
 use crate::format::Element;
-use crate::kernels::{ConvGeometry, IntParams, Integer, Kernels, Rows};
+use crate::kernels::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Kernels, Rows};
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
-use crate::layer::{Op, Window};
+use crate::layer::{Margins, Op, Window};
 use crate::model::{Layer, Weights};
 use crate::pipeline::{view, view_mut};
 
@@ -17,16 +17,16 @@ use crate::pipeline::{view, view_mut};
 pub(crate) fn accumulate_row<K: Kernels>(
     layer: &Layer<'_>,
     row: usize,
-    ring: &[u8],
+    row_bytes: &[u8],
     accumulators: &mut [u8],
     scratch: &mut [u32],
 ) {
     match &layer.weights {
         #[cfg(feature = "float")]
-        Weights::F32(p) => add_float::<K, f32>(layer, p, row, view(ring), view_mut(accumulators)),
+        Weights::F32(p) => add_float::<K, f32>(layer, p, row, view(row_bytes), view_mut(accumulators)),
         #[cfg(feature = "float")]
-        Weights::F16(p) => add_float::<K, f16>(layer, p, row, view(ring), view_mut(accumulators)),
-        Weights::I8(p) => add_int::<K>(layer, p, row, ring, view_mut(accumulators), scratch),
+        Weights::F16(p) => add_float::<K, f16>(layer, p, row, view(row_bytes), view_mut(accumulators)),
+        Weights::I8(p) => add_int::<K>(layer, p, row, row_bytes, view_mut(accumulators), scratch),
     }
 }
 
@@ -34,7 +34,7 @@ fn add_int<K: Kernels>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
     row: usize,
-    ring: &[u8],
+    row_bytes: &[u8],
     acc: &mut [i32],
     scratch: &mut [u32],
 ) {
@@ -44,15 +44,13 @@ fn add_int<K: Kernels>(
     let matrix_len = layer.dense_matrix().int_len();
     for (out_row, acc) in acc.chunks_mut(layer.output.row_len()).enumerate() {
         let start = (row * usize::from(layer.output.height) + out_row) * matrix_len;
-        accumulate_int::<K>(layer, ring, &params.weights[start..], scratch, acc);
+        K::dense_accumulate_int(ints(row_bytes, layer.input_element), &params.weights[start..], scratch, acc);
     }
 }
 
-fn accumulate_int<K: Kernels>(layer: &Layer<'_>, ring: &[u8], weights: &[u32], scratch: &mut [u32], acc: &mut [i32]) {
-    match layer.input_element {
-        Element::U8 => K::dense_accumulate_int::<u8>(view(ring), weights, scratch, acc),
-        _ => K::dense_accumulate_int::<i16>(view(ring), weights, scratch, acc),
-    }
+/// Values of an integer layer's input.
+fn ints(bytes: &[u8], element: Element) -> Ints<'_> {
+    if element == Element::U8 { Ints::U8(bytes) } else { Ints::I16(view(bytes)) }
 }
 
 #[cfg(feature = "float")]
@@ -73,77 +71,64 @@ fn add_float<K: Kernels, W: FloatWeight>(
     }
 }
 
-/// Makes output rows `rows` of a layer. Encoders have no transposed convolutions.
+/// Makes output rows `out_rows` of a layer, each `row_step` values behind the last. `rows` are its input rows in memory, the first of them
+/// row `first`. Encoders have no transposed convolutions.
 pub(crate) fn make_rows<K: Kernels, const DECODES: bool>(
     layer: &Layer<'_>,
-    rows: Range<usize>,
-    ring: &[u8],
+    out_rows: Range<usize>,
+    first: isize,
+    rows: &[u8],
     accumulators: &mut [u8],
     scratch: &mut [u32],
     output: &mut [u8],
+    row_step: usize,
 ) {
-    let acc = accumulators;
-    match (&layer.weights, layer.input_element, layer.output_element) {
+    match &layer.weights {
         #[cfg(feature = "float")]
-        (Weights::F32(p), ..) => {
-            float_rows::<K, f32, DECODES>(layer, p, rows, view(ring), view_mut(acc), view_mut(output))
+        Weights::F32(p) => {
+            let x = rows_of(layer, first, view(rows));
+            float_rows::<K, f32, DECODES>(layer, p, out_rows, &x, view_mut(accumulators), view_mut(output), row_step);
         }
         #[cfg(feature = "float")]
-        (Weights::F16(p), ..) => {
-            float_rows::<K, f16, DECODES>(layer, p, rows, view(ring), view_mut(acc), view_mut(output))
+        Weights::F16(p) => {
+            let x = rows_of(layer, first, view(rows));
+            float_rows::<K, f16, DECODES>(layer, p, out_rows, &x, view_mut(accumulators), view_mut(output), row_step);
         }
-        (Weights::I8(p), ..) if layer.op == Op::Dense => {
-            dense_rows_int::<K>(layer, p, rows.start, ring, view_mut(acc), scratch, output);
-        }
-        (Weights::I8(p), Element::U8, Element::U8) => {
-            int_rows::<K, u8, u8, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
-        }
-        (Weights::I8(p), Element::U8, _) => {
-            int_rows::<K, u8, i16, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
-        }
-        (Weights::I8(p), _, Element::U8) => {
-            int_rows::<K, i16, u8, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
-        }
-        (Weights::I8(p), ..) => {
-            int_rows::<K, i16, i16, DECODES>(layer, p, rows, view(ring), scratch, view_mut(output));
+        Weights::I8(p) => {
+            let is_byte = layer.output_element == Element::U8;
+            let values = if is_byte { IntsMut::U8(output) } else { IntsMut::I16(view_mut(output)) };
+            let x = rows_of(layer, first, ints(rows, layer.input_element));
+            let y = IntOutput { values, row_step };
+            int_rows::<K, DECODES>(layer, p, out_rows, &x, view_mut(accumulators), scratch, y);
         }
     }
 }
 
-fn int_rows<K: Kernels, X: Integer, Y: Integer, const DECODES: bool>(
+fn int_rows<K: Kernels, const DECODES: bool>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
     out_rows: Range<usize>,
-    ring: &[X],
-    scratch: &mut [u32],
-    y: &mut [Y],
-) {
-    match layer.op {
-        Op::Conv(window) => {
-            K::conv_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
-        }
-        Op::ConvTranspose(window) if DECODES => {
-            K::conv_transpose_rows_int(&geometry(layer, window), out_rows, &rows(layer, ring), params, scratch, y);
-        }
-        Op::ConvTranspose(_) | Op::Dense => (),
-    }
-}
-
-fn dense_rows_int<K: Kernels>(
-    layer: &Layer<'_>,
-    params: &IntParams<'_>,
-    row: usize,
-    ring: &[u8],
+    x: &Rows<Ints<'_>>,
     acc: &mut [i32],
     scratch: &mut [u32],
-    output: &mut [u8],
+    mut y: IntOutput<'_>,
 ) {
-    let sums = dense_sums(layer, row, params.bias, acc, |acc| {
-        accumulate_int::<K>(layer, ring, &params.weights[row * layer.dense_matrix().int_len()..], scratch, acc);
-    });
-    match layer.output_element {
-        Element::U8 => finish_row(layer, sums, output, |channel, sum| params.finish(channel, sum) as u8),
-        _ => finish_row(layer, sums, view_mut(output), |channel, sum| params.finish(channel, sum) as i16),
+    match layer.op {
+        Op::Conv(window) => K::conv_rows_int(&geometry(layer, window), out_rows, x, params, scratch, &mut y),
+        Op::ConvTranspose(window) if DECODES => {
+            K::conv_transpose_rows_int(&geometry(layer, window), out_rows, x, params, scratch, &mut y);
+        }
+        Op::ConvTranspose(_) => (),
+        Op::Dense => {
+            let sums = dense_sums(layer, out_rows.start, params.bias, acc, |acc| {
+                let weights = &params.weights[out_rows.start * layer.dense_matrix().int_len()..];
+                K::dense_accumulate_int(x.values.up_to(x.row_len), weights, scratch, acc);
+            });
+            match y.values {
+                IntsMut::U8(y) => finish_row(layer, sums, y, |channel, sum| params.finish(channel, sum) as u8),
+                IntsMut::I16(y) => finish_row(layer, sums, y, |channel, sum| params.finish(channel, sum) as i16),
+            }
+        }
     }
 }
 
@@ -152,21 +137,24 @@ fn float_rows<K: Kernels, W: FloatWeight, const DECODES: bool>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
     out_rows: Range<usize>,
-    ring: &[f32],
+    x: &Rows<&[f32]>,
     acc: &mut [f32],
     y: &mut [f32],
+    row_step: usize,
 ) {
-    let x = rows(layer, ring);
-    for (row, y) in out_rows.zip(y.chunks_exact_mut(layer.output.row_len())) {
+    let row_len = layer.output.row_len();
+    for (row, y) in out_rows.zip(y.chunks_mut(row_step)) {
+        let y = &mut y[..row_len];
         match layer.op {
-            Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, &x, params, y),
+            Op::Conv(window) => K::conv_row_float(&geometry(layer, window), row, x, params, y),
             Op::ConvTranspose(window) if DECODES => {
-                K::conv_transpose_row_float(&geometry(layer, window), row, &x, params, y);
+                K::conv_transpose_row_float(&geometry(layer, window), row, x, params, y);
             }
             Op::ConvTranspose(_) => (),
             Op::Dense => {
                 let sums = dense_sums(layer, row, params.bias, acc, |acc| {
-                    K::dense_accumulate_float(ring, &params.weights[row * layer.dense_matrix().float_len()..], acc);
+                    let weights = &params.weights[row * layer.dense_matrix().float_len()..];
+                    K::dense_accumulate_float(&x.values[..x.row_len], weights, acc);
                 });
                 finish_row(layer, sums, y, |_, sum| params.finish(sum));
             }
@@ -206,11 +194,7 @@ fn geometry(layer: &Layer<'_>, window: Window) -> ConvGeometry {
     ConvGeometry { input: layer.input, output: layer.output, window }
 }
 
-fn rows<'a, X>(layer: &Layer<'_>, ring: &'a [X]) -> Rows<'a, X> {
-    Rows {
-        ring,
-        ring_rows: layer.region.ring_rows,
-        row_len: layer.input.row_len(),
-        height: usize::from(layer.input.height),
-    }
+fn rows_of<V>(layer: &Layer<'_>, first: isize, values: V) -> Rows<V> {
+    let Margins { row_step, before, .. } = layer.region.margins;
+    Rows { values, first, row_step, before, row_len: layer.input.row_len(), height: layer.input.height.into() }
 }

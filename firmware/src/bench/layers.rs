@@ -2,11 +2,12 @@
 
 use core::{hint::black_box, ops::Range};
 
-use bytemuck::Pod;
 use half::f16;
-use irmae_infer::kernels::{Best, ConvGeometry, FloatParams, FloatWeight, IntParams, Kernels, Rows};
+use irmae_infer::kernels::{
+    Best, ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Ints, IntsMut, Kernels, Rows,
+};
 use irmae_infer::kernels::{int_weights_len, scratch_len};
-use irmae_infer::{Activation, Op, Shape, Window, format::Element};
+use irmae_infer::{Activation, Op, ROWS_SLACK, Shape, Window, format::Element};
 use semihosting::println;
 
 use crate::region::region;
@@ -67,6 +68,8 @@ const CHANNELS: usize = 64;
 pub struct Memory {
     weights: [u32; WEIGHT_WORDS],
     input: [u32; MAP_WORDS],
+    /// The input between zeros.
+    map: [u32; MAP_WORDS + MAP_WORDS / 2],
     output: [u32; MAP_WORDS],
     scratch: [u32; SCRATCH_WORDS],
     sums: [i32; CHANNELS],
@@ -78,6 +81,7 @@ impl Memory {
         Self {
             weights: [0; WEIGHT_WORDS],
             input: [0; MAP_WORDS],
+            map: [0; MAP_WORDS + MAP_WORDS / 2],
             output: [0; MAP_WORDS],
             scratch: [0; SCRATCH_WORDS],
             sums: [0; CHANNELS],
@@ -125,8 +129,11 @@ fn run_int(layer: &Layer, memory: &mut Memory) {
     };
     let scratch_bytes = scratch_len(op, input, Element::U8).expect("it fits");
     let scratch = &mut memory.scratch[..scratch_bytes.div_ceil(4)];
-    let x: &[u8] = bytemuck::cast_slice(&memory.input);
-    let x = rows(&x[..input.len()], input);
+    let margins = op.margins(input, output);
+    let map: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut memory.map)[..margins.whole_len(input)];
+    map.fill(0);
+    margins.surround(input, &bytemuck::cast_slice(&memory.input)[..input.len()], map);
+    let x = Rows::whole(Ints::U8(black_box(map)), &margins, input);
     let y = &mut bytemuck::cast_slice_mut(&mut memory.output)[..output.len()];
     let mut sums_bytes = 0;
     match op {
@@ -141,8 +148,8 @@ fn run_int(layer: &Layer, memory: &mut Memory) {
         }
     }
     black_box(y);
-    let ring_bytes = op.ring_rows(input, output, 1) * input.row_len();
-    println!("layer {} {} {}", name, op.macs(input, output), ring_bytes + scratch_bytes + sums_bytes);
+    let rows_bytes = op.rows_held(input, output, 1) * margins.row_step + ROWS_SLACK;
+    println!("layer {} {} {}", name, op.macs(input, output), rows_bytes + scratch_bytes + sums_bytes);
 }
 
 fn run_float<W: FloatWeight>(layer: &Layer, precision: &str, memory: &mut Memory) {
@@ -157,40 +164,40 @@ fn run_float<W: FloatWeight>(layer: &Layer, precision: &str, memory: &mut Memory
     for (x, &word) in bytemuck::cast_slice_mut(&mut memory.output[..input.len()]).iter_mut().zip(&memory.input) {
         *x = (word >> 24) as f32;
     }
-    memory.input.copy_from_slice(&memory.output);
-    let x: &[f32] = bytemuck::cast_slice(&memory.input);
-    let x = rows(&x[..input.len()], input);
+    let margins = op.margins(input, output);
+    let map: &mut [f32] = &mut bytemuck::cast_slice_mut(&mut memory.map)[..margins.whole_len(input)];
+    map.fill(0.0);
+    margins.surround(input, bytemuck::cast_slice(&memory.output[..input.len()]), map);
+    let x = Rows::whole(&*black_box(map), &margins, input);
     let y = &mut bytemuck::cast_slice_mut(&mut memory.output)[..output.len()];
     region(|| conv_float(&ConvGeometry { input, output, window }, &x, &params, y));
     black_box(y);
-    let ring_bytes = op.ring_rows(input, output, 1) * input.row_len() * size_of::<f32>();
-    println!("layer {}_{} {} {}", name, precision, op.macs(input, output), ring_bytes);
-}
-
-/// A whole map.
-fn rows<X: Pod>(map: &[X], shape: Shape) -> Rows<'_, X> {
-    let height = usize::from(shape.height);
-    Rows { ring: black_box(map), ring_rows: height, row_len: shape.row_len(), height }
+    let rows_bytes = (op.rows_held(input, output, 1) * margins.row_step + ROWS_SLACK) * size_of::<f32>();
+    println!("layer {}_{} {} {}", name, precision, op.macs(input, output), rows_bytes);
 }
 
 #[inline(never)]
-fn conv_int(geometry: &ConvGeometry, x: &Rows<'_, u8>, params: &IntParams<'_>, scratch: &mut [u32], y: &mut [u8]) {
+fn conv_int(geometry: &ConvGeometry, x: &Rows<Ints<'_>>, params: &IntParams<'_>, scratch: &mut [u32], y: &mut [u8]) {
     for (rows, y) in blocks(Op::Conv(geometry.window), geometry.output, y) {
-        Best::conv_rows_int(geometry, rows, x, params, scratch, y);
+        Best::conv_rows_int(geometry, rows, x, params, scratch, &mut output(geometry, y));
     }
 }
 
 #[inline(never)]
 fn conv_transpose_int(
     geometry: &ConvGeometry,
-    x: &Rows<'_, u8>,
+    x: &Rows<Ints<'_>>,
     params: &IntParams<'_>,
     scratch: &mut [u32],
     y: &mut [u8],
 ) {
     for (rows, y) in blocks(Op::ConvTranspose(geometry.window), geometry.output, y) {
-        Best::conv_transpose_rows_int(geometry, rows, x, params, scratch, y);
+        Best::conv_transpose_rows_int(geometry, rows, x, params, scratch, &mut output(geometry, y));
     }
+}
+
+fn output<'a>(geometry: &ConvGeometry, y: &'a mut [u8]) -> IntOutput<'a> {
+    IntOutput { values: IntsMut::U8(y), row_step: geometry.output.row_len() }
 }
 
 /// The output in the blocks of rows in which a network makes it.
@@ -204,16 +211,16 @@ fn blocks(op: Op, output: Shape, y: &mut [u8]) -> impl Iterator<Item = (Range<us
 
 /// As a network does it: sums, then outputs.
 #[inline(never)]
-fn dense_int(x: &Rows<'_, u8>, params: &IntParams<'_>, scratch: &mut [u32], sums: &mut [i32], y: &mut [u8]) {
+fn dense_int(x: &Rows<Ints<'_>>, params: &IntParams<'_>, scratch: &mut [u32], sums: &mut [i32], y: &mut [u8]) {
     sums.copy_from_slice(params.bias);
-    Best::dense_accumulate_int(x.ring, params.weights, scratch, sums);
+    Best::dense_accumulate_int(x.values.up_to(x.row_len), params.weights, scratch, sums);
     for (channel, (y, &sum)) in y.iter_mut().zip(&*sums).enumerate() {
         *y = params.finish(channel, sum) as u8;
     }
 }
 
 #[inline(never)]
-fn conv_float<W: FloatWeight>(geometry: &ConvGeometry, x: &Rows<'_, f32>, params: &FloatParams<'_, W>, y: &mut [f32]) {
+fn conv_float<W: FloatWeight>(geometry: &ConvGeometry, x: &Rows<&[f32]>, params: &FloatParams<'_, W>, y: &mut [f32]) {
     for (row, y) in y.chunks_exact_mut(geometry.output.row_len()).enumerate() {
         Best::conv_row_float(geometry, row, x, params, y);
     }

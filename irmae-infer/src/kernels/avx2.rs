@@ -9,7 +9,7 @@ use super::arch::avx2::{
 use super::float;
 use super::float_tile::{FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
 use super::portable::PortableTile;
 use super::tile::{self, Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, lower};
@@ -54,20 +54,11 @@ impl Tile for Avx2Tile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-    const PLACES_FEWER: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut Lanes) {
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
         if size_of::<X>() == 1 {
-            return arch::int::place(bytemuck::cast_slice_mut(panel), k, &runs.cast(), sums);
+            return arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
         }
-        let &Runs { x, len, rows, row_step, pixel_step, pixels } = runs;
-        for row in 0..rows {
-            for (pixel, sum) in sums[..pixels].iter_mut().enumerate() {
-                let run = &x[row * row_step + pixel * pixel_step..][..len];
-                *sum += Self::place(panel, PIXELS, pixel, k + row * len, run);
-            }
-        }
+        tile::place_runs::<Self, X>(panel, runs, sums);
     }
 
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {

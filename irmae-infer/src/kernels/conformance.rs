@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use half::f16;
 
 use super::{
-    ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Kernels, Reference, Rows, packing, scratch_len,
+    ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Kernels, Reference, Rows, packing,
+    scratch_len,
 };
 use crate::format::Element;
-use crate::layer::{Activation, Op, Shape, Window};
+use crate::layer::{Activation, Op, ROWS_SLACK, Shape, Window};
 use crate::quant;
 
 #[cfg(test)]
@@ -207,16 +208,23 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
         .collect();
 
     let x: Vec<X> = x.iter().map(|&v| X::from_clamped(v)).collect();
+    let x = whole(op, g, &x, X::from_clamped(x_largest));
+    let x = Rows::whole(X::ints(&x), &op.margins(g.input, g.output), g.input);
     let height = usize::from(g.output.height);
     let block_rows = op.block_rows(g.output);
     for (block, expected) in expected.chunks(block_rows * g.output.row_len()).enumerate() {
         let rows = block * block_rows..((block + 1) * block_rows).min(height);
-        let mut y = vec![Y::from_clamped(1); expected.len()];
+        // Rows lie apart, with values between them that stay.
+        let row_step = g.output.row_len() + 3;
+        let mut y = vec![Y::from_clamped(1); rows.len() * row_step - 3];
+        let mut output = IntOutput { values: Y::ints_mut(&mut y), row_step };
         if transposed {
-            K::conv_transpose_rows_int(g, rows.clone(), &whole(&x, g), &params, &mut scratch, &mut y);
+            K::conv_transpose_rows_int(g, rows.clone(), &x, &params, &mut scratch, &mut output);
         } else {
-            K::conv_rows_int(g, rows.clone(), &whole(&x, g), &params, &mut scratch, &mut y);
+            K::conv_rows_int(g, rows.clone(), &x, &params, &mut scratch, &mut output);
         }
+        assert!(y.chunks(row_step).all(|row| row[g.output.row_len()..].iter().all(|&y| y == Y::from_clamped(1))));
+        let y: Vec<Y> = y.chunks(row_step).flat_map(|row| &row[..g.output.row_len()]).copied().collect();
         assert_eq!(y, expected, "rows {rows:?} of {g:?}, transposed: {transposed}");
     }
 }
@@ -289,9 +297,11 @@ impl<'g, W: FloatWeight> RealCase<'g, W> {
     /// All output rows.
     fn rows<K: Kernels>(&self) -> Vec<f32> {
         let ConvGeometry { input, output, .. } = *self.geometry;
-        let weights = packing::pack_float(operation(self.geometry, self.transposed), input, output, &self.weights);
+        let op = operation(self.geometry, self.transposed);
+        let weights = packing::pack_float(op, input, output, &self.weights);
         let params = FloatParams { weights: &weights, bias: &self.bias, activation: self.activation };
-        let x = whole(&self.x, self.geometry);
+        let x = whole(op, self.geometry, &self.x, f32::MAX);
+        let x = Rows::whole(&*x, &op.margins(input, output), input);
         let mut y = vec![7.0; output.len()];
         for (row, y) in y.chunks_mut(output.row_len()).enumerate() {
             if self.transposed {
@@ -331,11 +341,11 @@ pub fn check_dense<K: Kernels>() {
             let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, Element::U8).unwrap().div_ceil(4)];
             let mut sums = acc.clone();
             let bytes: Vec<u8> = x.iter().map(|&x| x as u8).collect();
-            K::dense_accumulate_int(&bytes, &packed, &mut scratch, &mut sums);
+            K::dense_accumulate_int(Ints::U8(&bytes), &packed, &mut scratch, &mut sums);
             assert_eq!(sums, expected, "{n_in} to {n_out}");
             let mut sums = acc.clone();
             let wide: Vec<i16> = x.iter().map(|&x| x as i16).collect();
-            K::dense_accumulate_int(&wide, &packed, &mut scratch, &mut sums);
+            K::dense_accumulate_int(Ints::I16(&wide), &packed, &mut scratch, &mut sums);
             assert_eq!(sums, expected, "{n_in} to {n_out}, i16");
 
             let real = |values: &[i32]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
@@ -370,7 +380,11 @@ fn element<X>() -> Element {
     if size_of::<X>() == 1 { Element::U8 } else { Element::I16 }
 }
 
-fn whole<'a, X>(x: &'a [X], g: &ConvGeometry) -> Rows<'a, X> {
-    let height = usize::from(g.input.height);
-    Rows { ring: x, ring_rows: height, row_len: g.input.row_len(), height }
+/// A whole input between zeros, and behind it values that must have no effect.
+fn whole<X: bytemuck::Pod>(op: Op, g: &ConvGeometry, x: &[X], behind: X) -> Vec<X> {
+    let margins = op.margins(g.input, g.output);
+    let mut values = vec![X::zeroed(); margins.whole_len(g.input)];
+    margins.surround(g.input, x, &mut values);
+    values[margins.whole_len(g.input) - ROWS_SLACK..].fill(behind);
+    values
 }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::avx2::Avx2 as Fast;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Ints, Rows};
 use super::{Kernels, Portable};
 
 /// The fastest kernels for the CPU that the program runs on: with the feature `std` it asks the CPU, else the target's features
@@ -13,9 +13,9 @@ pub struct Best;
 
 /// Methods that go to the fast kernels where the CPU can run them.
 macro_rules! dispatch {
-    ($(fn $name:ident<$($generic:ident: $bound:ident),+>($($argument:ident: $type:ty),+ $(,)?);)+) => {$(
+    ($(fn $name:ident$(<$generic:ident: $bound:ident>)?($($argument:ident: $type:ty),+ $(,)?);)+) => {$(
         #[inline]
-        fn $name<$($generic: $bound),+>($($argument: $type),+) {
+        fn $name$(<$generic: $bound>)?($($argument: $type),+) {
             if Fast::is_available() { Fast::$name($($argument),+) } else { Portable::$name($($argument),+) }
         }
     )+};
@@ -23,37 +23,37 @@ macro_rules! dispatch {
 
 impl Kernels for Best {
     dispatch! {
-        fn conv_rows_int<X: Integer, Y: Integer>(
+        fn conv_rows_int(
             geometry: &ConvGeometry,
             out_rows: Range<usize>,
-            x: &Rows<'_, X>,
+            x: &Rows<Ints<'_>>,
             params: &IntParams<'_>,
             scratch: &mut [u32],
-            y: &mut [Y],
+            y: &mut IntOutput<'_>,
         );
         fn conv_row_float<W: FloatWeight>(
             geometry: &ConvGeometry,
             out_row: usize,
-            x: &Rows<'_, f32>,
+            x: &Rows<&[f32]>,
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         );
-        fn conv_transpose_rows_int<X: Integer, Y: Integer>(
+        fn conv_transpose_rows_int(
             geometry: &ConvGeometry,
             out_rows: Range<usize>,
-            x: &Rows<'_, X>,
+            x: &Rows<Ints<'_>>,
             params: &IntParams<'_>,
             scratch: &mut [u32],
-            y: &mut [Y],
+            y: &mut IntOutput<'_>,
         );
         fn conv_transpose_row_float<W: FloatWeight>(
             geometry: &ConvGeometry,
             out_row: usize,
-            x: &Rows<'_, f32>,
+            x: &Rows<&[f32]>,
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         );
-        fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[u32], scratch: &mut [u32], acc: &mut [i32]);
+        fn dense_accumulate_int(x: Ints<'_>, weights: &[u32], scratch: &mut [u32], acc: &mut [i32]);
         fn dense_accumulate_float<W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]);
     }
 }

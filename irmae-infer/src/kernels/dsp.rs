@@ -6,7 +6,7 @@ use super::arch::dsp as arch;
 use super::float;
 #[cfg(irmae_fpu)]
 use super::fpu::FpuTile as FloatTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
 use super::tile::{self, Panel, Runs, Tile, Weights};
@@ -41,17 +41,11 @@ impl Tile for DspTile {
         }
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
-        if size_of::<X>() == 1 {
-            return arch::place_four(&mut panel[2 * k..], &runs.cast(), sums);
-        }
-        for row in 0..runs.rows {
-            for (pixel, sum) in sums.iter_mut().enumerate() {
-                let run = &runs.x[row * runs.row_step + pixel * runs.pixel_step..][..runs.len];
-                *sum += tile::place::<X, i16, 1>(panel, 4, pixel, k + row * runs.len, run);
-            }
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
+        if size_of::<X>() == 1 && runs.pixels == Self::PIXELS {
+            arch::place_four(panel, &runs.cast(), sums);
+        } else {
+            tile::place_runs::<Self, X>(panel, runs, sums);
         }
     }
 

@@ -13,7 +13,7 @@ macro_rules! real {
         fn conv_row_float<W: FloatWeight>(
             geometry: &ConvGeometry,
             out_row: usize,
-            x: &Rows<'_, f32>,
+            x: &Rows<&[f32]>,
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         ) {
@@ -23,7 +23,7 @@ macro_rules! real {
         fn conv_transpose_row_float<W: FloatWeight>(
             geometry: &ConvGeometry,
             out_row: usize,
-            x: &Rows<'_, f32>,
+            x: &Rows<&[f32]>,
             params: &FloatParams<'_, W>,
             y: &mut [f32],
         ) {
@@ -41,7 +41,7 @@ pub(super) use real;
 pub(super) fn conv_row<T: FloatTile, W: FloatWeight>(
     geometry: &ConvGeometry,
     out_row: usize,
-    x: &Rows<'_, f32>,
+    x: &Rows<&[f32]>,
     params: &FloatParams<'_, W>,
     y: &mut [f32],
 ) {
@@ -67,7 +67,7 @@ pub(super) fn conv_row<T: FloatTile, W: FloatWeight>(
 pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight>(
     geometry: &ConvGeometry,
     out_row: usize,
-    x: &Rows<'_, f32>,
+    x: &Rows<&[f32]>,
     params: &FloatParams<'_, W>,
     y: &mut [f32],
 ) {
@@ -113,7 +113,7 @@ pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight>(
 /// See [`Kernels::dense_accumulate_float`](super::Kernels::dense_accumulate_float).
 pub(super) fn dense_accumulate<T: FloatTile, W: FloatWeight>(x: &[f32], weights: &[W], acc: &mut [f32]) {
     let matrix = Matrix { outputs: acc.len(), inputs: x.len() };
-    let x = Rows { ring: x, ring_rows: 1, row_len: x.len(), height: 1 };
+    let x = Rows { values: x, first: 0, row_step: x.len(), before: 0, row_len: x.len(), height: 1 };
     let (channels, out_step) = (matrix.inputs, matrix.outputs);
     Product { first: [0, 0], size: [1, 1], step: 1, count: 1, width: 1, channels, out_base: 0, out_step, matrix }
         .run::<T, W>(&x, weights, acc);
@@ -148,7 +148,7 @@ struct Product {
 }
 
 impl Product {
-    fn run<T: FloatTile, W: FloatWeight>(&self, x: &Rows<'_, f32>, weights: &[W], y: &mut [f32]) {
+    fn run<T: FloatTile, W: FloatWeight>(&self, x: &Rows<&[f32]>, weights: &[W], y: &mut [f32]) {
         let Matrix { outputs, inputs } = self.matrix;
         if inputs == 0 {
             return; // A stride beyond the kernel leaves outputs that no input reaches.
@@ -187,7 +187,7 @@ impl Product {
     }
 
     /// What the patches of `pixels` pixels from pixel `n` on have in common with the input. Of several they lie within it.
-    fn patches<'a>(&self, x: &Rows<'a, f32>, n: usize, pixels: usize) -> Patches<'a> {
+    fn patches<'a>(&self, x: &Rows<&'a [f32]>, n: usize, pixels: usize) -> Patches<'a> {
         let outside = |start: isize, size: usize, end: usize| {
             let before = start.min(0).unsigned_abs().min(size);
             (before, usize::try_from(start + size as isize - end as isize).unwrap_or(0).min(size - before))
@@ -197,9 +197,8 @@ impl Product {
         let (before, behind) = if pixels > 1 { (0, 0) } else { outside(column, self.size[1], self.width) };
         Patches {
             rows: *x,
-            slot: (row + above as isize) as usize % x.ring_rows,
             count: self.size[0] - above - below,
-            start: (column + before as isize) as usize * self.channels,
+            start: x.place(row + above as isize, column + before as isize, self.channels),
             len: (self.size[1] - before - behind) * self.channels,
             pixels,
             step: self.step * self.channels,

@@ -99,11 +99,10 @@ fn add_scaled(acc: Block, w: Block, x: f32) -> Block {
 #[derive(Clone, Copy)]
 pub(super) struct Patches<'a> {
     /// The input.
-    pub(super) rows: Rows<'a, f32>,
-    /// Place of the first row in the ring, and how many there are.
-    pub(super) slot: usize,
+    pub(super) rows: Rows<&'a [f32]>,
+    /// Rows of a patch.
     pub(super) count: usize,
-    /// Where the first pixel's values start in a row, and how many there are.
+    /// Where the first pixel's values start in the first of them, and how many there are in a row.
     pub(super) start: usize,
     pub(super) len: usize,
     /// Pixels, and values from one to the next.
@@ -128,13 +127,12 @@ impl<'a> Patches<'a> {
     /// For each input row `k` and the values from pixel `n`'s first to the last of the last of `pixels` pixels.
     #[inline(always)]
     pub(super) fn spans(&self, n: usize, pixels: usize) -> impl Iterator<Item = (usize, &'a [f32])> {
-        let Self { rows, mut slot, k, k_step, .. } = *self;
+        let Self { rows, k, k_step, .. } = *self;
         let start = self.start + n * self.step;
         let end = start + (pixels - 1) * self.step + self.len;
         (0..self.count).map(move |i| {
-            let row = slot * rows.row_len;
-            slot = if slot + 1 == rows.ring_rows { 0 } else { slot + 1 };
-            (k + i * k_step, rows.ring.get(row + start..row + end).unwrap_or_default())
+            let row = i * rows.row_step;
+            (k + i * k_step, rows.values.get(row + start..row + end).unwrap_or_default())
         })
     }
 }

@@ -14,6 +14,8 @@
 
 use core::ops::Range;
 
+use crate::layer::Op;
+
 #[cfg(any(irmae_dsp, irmae_mve, irmae_avx2))]
 mod arch;
 #[cfg(irmae_avx2)]
@@ -37,6 +39,7 @@ mod paired;
 mod params;
 mod patches;
 mod portable;
+mod product;
 mod reference;
 mod tile;
 
@@ -49,10 +52,12 @@ pub use packing::{int_weights_len, scratch_len};
 pub use packing::{pack_float, pack_int};
 #[cfg(any(test, irmae_v6m))]
 pub use paired::Paired;
-pub use params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+pub use params::{
+    ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows,
+};
 pub use portable::Portable;
 
-/// Row kernels. `Rows` holds the input rows that are in memory; rows outside the input are padding.
+/// Row kernels. `Rows` holds the input rows that are in memory, between zeros.
 ///
 /// Shapes: an input row is `[in_width][in_channels]`, an output row `[out_width][out_channels]`; weights lie in the order of
 /// the [specification](crate::specification). `scratch` has [`scratch_len`] bytes. All lengths have been checked when the model
@@ -60,59 +65,58 @@ pub use portable::Portable;
 pub trait Kernels {
     /// Rows `out_rows` of a convolution in integers:
     /// `y[p, q, o] = requantize(b[o] + sum_ijc w[o, i, j, c] x[p s - pad + i, q s - pad + j, c])`.
-    fn conv_rows_int<X: Integer, Y: Integer>(
+    fn conv_rows_int(
         geometry: &ConvGeometry,
         out_rows: Range<usize>,
-        x: &Rows<'_, X>,
+        x: &Rows<Ints<'_>>,
         params: &IntParams<'_>,
         _scratch: &mut [u32],
-        y: &mut [Y],
+        y: &mut IntOutput<'_>,
     ) {
-        for (out_row, y) in out_rows.zip(y.chunks_exact_mut(geometry.output.row_len())) {
-            reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
-        }
+        reference::int_rows(Op::Conv(geometry.window), geometry, out_rows, x, params, y);
     }
 
     /// Row `out_row` of a convolution in real numbers; weights are brought to `f32` before they are multiplied.
     fn conv_row_float<W: FloatWeight>(
         geometry: &ConvGeometry,
         out_row: usize,
-        x: &Rows<'_, f32>,
+        x: &Rows<&[f32]>,
         params: &FloatParams<'_, W>,
         y: &mut [f32],
     ) {
-        reference::conv_row(geometry, out_row, x, &params.arithmetic(), y);
+        reference::float_row(Op::Conv(geometry.window), geometry, out_row, x, params, y);
     }
 
     /// Rows `out_rows` of a transposed convolution in integers. Tap `(i, j)` reaches output `(p s - pad + i, q s - pad + j)`
     /// from input `(p, q)`; only the taps that do are visited.
-    fn conv_transpose_rows_int<X: Integer, Y: Integer>(
+    fn conv_transpose_rows_int(
         geometry: &ConvGeometry,
         out_rows: Range<usize>,
-        x: &Rows<'_, X>,
+        x: &Rows<Ints<'_>>,
         params: &IntParams<'_>,
         _scratch: &mut [u32],
-        y: &mut [Y],
+        y: &mut IntOutput<'_>,
     ) {
-        for (out_row, y) in out_rows.zip(y.chunks_exact_mut(geometry.output.row_len())) {
-            reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
-        }
+        reference::int_rows(Op::ConvTranspose(geometry.window), geometry, out_rows, x, params, y);
     }
 
     /// Row `out_row` of a transposed convolution in real numbers.
     fn conv_transpose_row_float<W: FloatWeight>(
         geometry: &ConvGeometry,
         out_row: usize,
-        x: &Rows<'_, f32>,
+        x: &Rows<&[f32]>,
         params: &FloatParams<'_, W>,
         y: &mut [f32],
     ) {
-        reference::conv_transpose_row(geometry, out_row, x, &params.arithmetic(), y);
+        reference::float_row(Op::ConvTranspose(geometry.window), geometry, out_row, x, params, y);
     }
 
     /// One input row's share of one output row of a dense layer in integers: `acc[v] += sum_k w[v, k] x[k]`.
-    fn dense_accumulate_int<X: Integer>(x: &[X], weights: &[u32], _scratch: &mut [u32], acc: &mut [i32]) {
-        reference::dense_accumulate_int(x, weights, acc);
+    fn dense_accumulate_int(x: Ints<'_>, weights: &[u32], _scratch: &mut [u32], acc: &mut [i32]) {
+        match x {
+            Ints::U8(x) => reference::dense_accumulate_int(x, weights, acc),
+            Ints::I16(x) => reference::dense_accumulate_int(x, weights, acc),
+        }
     }
 
     /// One input row's share of one output row of a dense layer in real numbers.

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::arch::mve::{self as arch, GRANULE};
 use super::fpu::FpuTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
 use super::tile::{Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, float, lower};
 
@@ -23,7 +23,6 @@ pub(super) struct MveTile;
 impl Tile for MveTile {
     const PIXELS: usize = 4;
     const INPUTS: usize = GRANULE;
-    const WHOLE_FOURS: bool = false;
     const OFFSETS_Q: bool = true;
     type Lanes = [i32; 4];
     const ZERO: [i32; 4] = [0; 4];
@@ -43,23 +42,11 @@ impl Tile for MveTile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
-        if size_of::<X>() == 1 {
-            return arch::place_four(bytemuck::cast_slice_mut(panel), k, &runs.cast(), sums);
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
+        if size_of::<X>() == 1 && runs.pixels == Self::PIXELS {
+            return arch::place_four(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
         }
-        let &Runs { x, len, rows, row_step, pixel_step, .. } = runs;
-        for row in 0..rows {
-            for (pixel, sum) in sums.iter_mut().enumerate() {
-                let run = &x[row * row_step + pixel * pixel_step..][..len];
-                *sum += Self::place(panel, Self::PIXELS, pixel, k + row * len, run);
-            }
-        }
-    }
-
-    fn copy<X: Integer>(to: &mut [X], from: &[X]) {
-        arch::copy(bytemuck::cast_slice_mut(to), bytemuck::cast_slice(from));
+        tile::place_runs::<Self, X>(panel, runs, sums);
     }
 
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {

@@ -140,24 +140,26 @@ pub fn int_weights_len(op: Op, input: Shape, output: Shape) -> Option<usize> {
     (len <= i32::MAX as u64 / 4).then_some(len as usize)
 }
 
-/// Bytes of scratch memory that a layer's kernels take, beside its ring; `None` where they do not fit.
+/// Bytes of scratch memory that a layer's kernels take, beside its input; `None` where they do not fit.
 ///
-/// Integer layers keep a panel of input values: eight pixels at the input's width, or four at 16 bits, of all that one output
-/// sums up; in dense layers one pixel at 16 bits.
+/// Integer layers keep a panel of input values, and, where the runs of a patch may be no whole fours, a patch with four values more;
+/// dense layers one pixel at 16 bits.
 pub fn scratch_len(op: Op, input: Shape, element: Element) -> Option<usize> {
     if element == Element::F32 {
         return Some(0);
     }
+    let channels = usize::from(input.channels);
     let inputs = match op {
-        Op::Dense => input.row_len(),
-        Op::Conv(window) => window.taps() * usize::from(input.channels),
-        Op::ConvTranspose(Window { kernel, stride, .. }) => {
-            let taps = |axis: usize| usize::from(kernel[axis]).div_ceil(usize::from(stride[axis]));
-            taps(0) * taps(1) * usize::from(input.channels)
-        }
+        Op::Dense => return input.row_len().checked_next_multiple_of(PANEL_GRANULE)?.checked_mul(2),
+        Op::Conv(_) | Op::ConvTranspose(_) => op.span(0) * op.span(1) * channels,
     };
-    let pixels = if op == Op::Dense { 2 } else { 8 };
-    inputs.checked_next_multiple_of(PANEL_GRANULE)?.checked_mul(pixels * element.size())
+    let stage = if channels.is_multiple_of(4) { 0 } else { inputs.next_multiple_of(4) + 4 };
+    panel_len(inputs, element.size()).checked_add(stage * element.size())
+}
+
+/// Bytes of a panel: for `inputs` values that an output sums up, of eight pixels at the input's width, or of four at 16 bits.
+pub(super) fn panel_len(inputs: usize, element_size: usize) -> usize {
+    inputs.next_multiple_of(PANEL_GRANULE).saturating_mul(8 * element_size)
 }
 
 /// Inputs of one pixel in a panel are a multiple of this: the widest vector of bytes.

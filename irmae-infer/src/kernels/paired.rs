@@ -8,7 +8,7 @@
 use core::ops::Range;
 
 use super::float;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
 use super::portable::{PortableTile, store_pairs};
 use super::tile::{Panel, Runs, Tile, Weights};
 use super::{Kernels, lower};
@@ -48,10 +48,8 @@ impl Tile for PairedTile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
-        let mut panel = panel[k..].as_chunks_mut::<4>().0.iter_mut();
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
+        let mut panel = panel.as_chunks_mut::<4>().0.iter_mut();
         for row in 0..runs.rows {
             let quads = |start: usize| runs.x[row * runs.row_step + start..][..runs.len].as_chunks::<4>().0;
             for ((x0, x1), cells) in quads(0).iter().zip(quads(runs.pixel_step)).zip(&mut panel) {

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::float;
 use super::float_tile::FloatTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntParams, Integer, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
 use super::tile::{self, Panel, PanelOutputs, Runs, Tile, Weights};
 use super::{Kernels, lower};
 use crate::quant;
@@ -54,10 +54,8 @@ impl Tile for PortableTile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], k: usize, runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
-        let mut panel = panel[2 * k..].as_chunks_mut::<8>().0.iter_mut();
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
+        let mut panel = panel.as_chunks_mut::<8>().0.iter_mut();
         let [mut sum0, mut sum1] = *sums;
         for row in 0..runs.rows {
             let quads = |start: usize| runs.x[row * runs.row_step + start..][..runs.len].as_chunks::<4>().0;

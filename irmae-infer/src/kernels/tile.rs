@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use bytemuck::Pod;
 
+use super::packing::Matrix;
 use super::params::{IntParams, Integer};
 
 /// A micro-kernel: products of a panel of input values with packed weights.
@@ -15,13 +16,11 @@ use super::params::{IntParams, Integer};
 ///
 /// With multiplications of 16-bit lanes, `A = sum lane x` and `U = sum u x` give `sum q x = (A - U) / 256`, exact while that sum
 /// is within `2^23`. So two weights of two outputs each cost one extraction and two dual multiplications.
-pub(super) trait Tile {
+pub(super) trait Tile: Sized {
     /// Pixels that one [`multiply`](Tile::multiply) serves.
     const PIXELS: usize;
     /// Values of a pixel in a panel are a multiple of this, those behind the last one 0.
     const INPUTS: usize = 4;
-    /// Whether values are better placed in whole fours.
-    const WHOLE_FOURS: bool = true;
     /// Whether 128 is added to `q` as well as to `p`.
     const OFFSETS_Q: bool = false;
     /// Sums of one output for all pixels: `[i32; PIXELS]`.
@@ -29,27 +28,12 @@ pub(super) trait Tile {
     /// Zeros.
     const ZERO: Self::Lanes;
 
-    /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum.
+    /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum. Both are whole fours.
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32;
 
-    /// Whether there is a [`Tile::place_all`].
-    const PLACES_ALL: bool = false;
-
-    /// Whether it takes fewer pixels than a panel has.
-    const PLACES_FEWER: bool = false;
-
-    /// [`place`](Tile::place) for all pixels of a panel at once. Adds the sums of their values to `sums`.
-    fn place_all<X: Integer>(_panel: &mut [u32], _k: usize, _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
-
-    /// Copies a run to a slice as long.
-    fn copy<X: Integer>(to: &mut [X], from: &[X]) {
-        if from.len() > 16 {
-            return to.copy_from_slice(from);
-        }
-        // A call to copy a few values would cost more.
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = *from;
-        }
+    /// [`place`](Tile::place) for all pixels of a panel. Adds the sums of their values to `sums`.
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Self::Lanes) {
+        place_runs::<Self, X>(panel, runs, sums);
     }
 
     /// Sets fours of values of pixel `pixel` of `pixels` to 0, before others are placed, and may set all of a multiple of
@@ -97,7 +81,6 @@ pub(super) trait Tile {
 
 /// What a panel is filled with: for each of `pixels` pixels `rows` runs of `len` values, a multiple of 4, the next run `row_step`
 /// values behind, the next pixel's `pixel_step`.
-#[cfg_attr(not(irmae_avx2), allow(dead_code))]
 pub(super) struct Runs<'a, X> {
     pub(super) x: &'a [X],
     pub(super) len: usize,
@@ -108,6 +91,13 @@ pub(super) struct Runs<'a, X> {
 }
 
 impl<'a, X: Integer> Runs<'a, X> {
+    /// Run `row` of pixel `pixel`.
+    #[inline]
+    pub(super) fn run(&self, row: usize, pixel: usize) -> &'a [X] {
+        let start = row * self.row_step + pixel * self.pixel_step;
+        self.x.get(start..start + self.len).unwrap_or_default()
+    }
+
     /// With values of another type that is as long.
     #[cfg_attr(not(any(irmae_dsp, irmae_mve, irmae_avx2)), allow(dead_code))]
     pub(super) fn cast<C: Pod>(&self) -> Runs<'a, C> {
@@ -170,6 +160,11 @@ pub(super) struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
+    /// Those of a matrix.
+    pub(super) fn of(words: &'a [u32], matrix: Matrix) -> Self {
+        Self { words: &words[..matrix.int_len()], pair_len: matrix.pair_len(), quads: matrix.quads() }
+    }
+
     /// Those from pair `pair` on.
     pub(super) fn skip(self, pair: usize) -> Self {
         Self { words: self.words.get(pair * self.pair_len..).unwrap_or_default(), ..self }
@@ -228,6 +223,15 @@ impl Place {
 #[inline(always)]
 const fn half_index<const HALVES: usize>(m: usize, pixels: usize, pixel: usize) -> usize {
     (m / HALVES * pixels + pixel) * HALVES + m % HALVES
+}
+
+/// [`Tile::place_all`], pixel by pixel.
+pub(super) fn place_runs<T: Tile, X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut T::Lanes) {
+    for (pixel, sum) in sums.as_mut()[..runs.pixels].iter_mut().enumerate() {
+        for row in 0..runs.rows {
+            *sum += T::place(panel, T::PIXELS, pixel, row * runs.len, runs.run(row, pixel));
+        }
+    }
 }
 
 /// [`Tile::place`] for panels with `HALVES` halves of a pixel together and cells of type `C`.

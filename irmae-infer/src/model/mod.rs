@@ -12,7 +12,7 @@ use crate::format::{Element, Envelope, Kind, MAX_LAYERS, Precision};
 use crate::kernels::FloatParams;
 use crate::kernels::IntParams;
 use crate::kernels::packing::{self, Matrix};
-use crate::layer::{Activation, Op, Shape};
+use crate::layer::{Activation, Margins, Op, ROWS_SLACK, Shape};
 use crate::sample::{RawType, Transfer};
 
 /// Weights of a layer, borrowed from the file.
@@ -65,11 +65,13 @@ impl Layer<'_> {
     }
 }
 
-/// A layer's part of the buffer: first its ring of input rows, then its accumulators; the next layer's part follows.
+/// A layer's part of the buffer: first the input rows that it holds, between zeros, then its accumulators; the next layer's part
+/// follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Region {
-    pub(crate) ring: usize,
-    pub(crate) ring_rows: usize,
+    /// Where the rows start.
+    pub(crate) rows: usize,
+    pub(crate) margins: Margins,
     pub(crate) accumulators: usize,
     pub(crate) end: usize,
 }
@@ -77,11 +79,13 @@ pub(crate) struct Region {
 impl Region {
     /// The only place where the buffer is laid out. Input rows come `arriving` at a time. What does not fit memory saturates.
     fn plan(start: usize, op: Op, input: Shape, output: Shape, element: Element, arriving: usize) -> Self {
-        let ring_rows = op.ring_rows(input, output, arriving);
-        let ring_len = ring_rows.saturating_mul(input.row_len()).saturating_mul(element.size());
-        let accumulators = align(start.saturating_add(ring_len));
+        let margins = op.margins(input, output);
+        let rows = op.rows_held(input, output, arriving);
+        let values = rows.saturating_mul(margins.row_step).saturating_add(ROWS_SLACK);
+        let accumulators = align(start.saturating_add(values.saturating_mul(element.size())));
         let accumulators_len = accumulator_count(op, input, output).saturating_mul(4);
-        Self { ring: start, ring_rows, accumulators, end: accumulators.saturating_add(accumulators_len) }
+        let end = accumulators.saturating_add(accumulators_len);
+        Self { rows: start, margins, accumulators, end }
     }
 }
 

@@ -1,0 +1,202 @@
+//! Panels of input values times packed weights, over all output pixels of a row.
+
+use super::packing::{self, Matrix};
+use super::params::{IntParams, Integer, Ints, IntsMut};
+use super::patches::Patches;
+use super::tile::{Panel, Place, Tile, Weights};
+
+/// Pairs of outputs that are summed at a time for a panel.
+const PAIRS: usize = 2;
+/// The same for a single pixel.
+const PIXEL_PAIRS: usize = 8;
+
+/// What the sums of a pair of outputs start from, by the sum of the inputs.
+pub(super) fn start<T: Tile>(x_sum: i32) -> [i32; 2] {
+    let offset = -x_sum << 7;
+    [offset, if T::OFFSETS_Q { offset } else { 0 }]
+}
+
+/// Patches times weights. Output `v` of pixel `n` goes to `y[out_base + n * out_step + v]`, if there is such a place; its channel
+/// is `v % out_channels`.
+pub(super) struct Product<'a> {
+    pub(super) patches: Patches,
+    pub(super) weights: Weights<'a>,
+    pub(super) outputs: usize,
+    pub(super) out_base: isize,
+    pub(super) out_step: usize,
+    pub(super) out_channels: usize,
+}
+
+impl Product<'_> {
+    pub(super) fn run<T: Tile>(
+        &self,
+        x: Ints<'_>,
+        params: &IntParams<'_>,
+        scratch: &mut [u32],
+        y: &mut IntsMut<'_>,
+    ) {
+        let panel_len = packing::panel_len(self.patches.inputs(), x.element_size()) / 4;
+        let (panel, stage) = scratch.split_at_mut(panel_len.min(scratch.len()));
+        let count = self.patches.count;
+        let mut first = 0;
+        while first < count {
+            let pixels = T::PIXELS.min(count - first);
+            // For few pixels, one at a time costs less than a panel that is mostly empty.
+            if 2 * pixels > T::PIXELS {
+                let sums = self.gather::<T>(x, first, [pixels, T::PIXELS], panel, stage);
+                self.multiply::<T>(first, pixels, sums, x, panel, params, y);
+                first += pixels;
+            } else {
+                let sums = self.gather::<T>(x, first, [1, 1], panel, stage);
+                self.multiply_pixel::<T>(first, sums.as_ref()[0], x, panel, params, y);
+                first += 1;
+            }
+        }
+    }
+
+    /// See [`Patches::gather`].
+    fn gather<T: Tile>(
+        &self,
+        x: Ints<'_>,
+        first: usize,
+        pixels: [usize; 2],
+        panel: &mut [u32],
+        stage: &mut [u32],
+    ) -> T::Lanes {
+        match x {
+            Ints::U8(x) => self.patches.gather::<T, u8>(x, first, pixels, panel, stage),
+            Ints::I16(x) => self.patches.gather::<T, i16>(x, first, pixels, panel, stage),
+        }
+    }
+
+    /// All outputs of a panel's pixels, of whose inputs the sums are given; `x` tells their type.
+    fn multiply<T: Tile>(
+        &self,
+        first: usize,
+        count: usize,
+        mut offsets: T::Lanes,
+        x: Ints<'_>,
+        panel: &[u32],
+        params: &IntParams<'_>,
+        y: &mut IntsMut<'_>,
+    ) {
+        for offset in offsets.as_mut() {
+            *offset = -*offset << 7;
+        }
+        let starts = [offsets, if T::OFFSETS_Q { offsets } else { T::ZERO }];
+        let panel = Panel {
+            cells: panel,
+            weights: self.weights,
+            outputs: self.outputs,
+            channels: self.out_channels,
+            place: self.place(first, T::PIXELS, count),
+        };
+        let mut channel = match (x, &mut *y) {
+            (Ints::U8(_), IntsMut::U8(y)) => T::multiply_store::<u8, u8>(&panel, &starts, params, y),
+            (Ints::U8(_), IntsMut::I16(y)) => T::multiply_store::<u8, i16>(&panel, &starts, params, y),
+            (Ints::I16(_), IntsMut::U8(y)) => T::multiply_store::<i16, u8>(&panel, &starts, params, y),
+            (Ints::I16(_), IntsMut::I16(y)) => T::multiply_store::<i16, i16>(&panel, &starts, params, y),
+        };
+        let mut sums = [[T::ZERO; 2]; PAIRS];
+        for v in (channel..panel.outputs).step_by(2 * PAIRS) {
+            let outputs = (panel.outputs - v).min(2 * PAIRS);
+            let pairs = &mut sums[..outputs.div_ceil(2)];
+            match x {
+                Ints::U8(_) => T::multiply::<u8>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
+                Ints::I16(_) => T::multiply::<i16>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
+            }
+            let sums = bytemuck::cast_slice(&sums.as_flattened()[..outputs]);
+            channel = store::<T>(params, [channel, panel.channels], panel.place.skip(v), sums, y);
+        }
+    }
+
+    /// All outputs of one pixel.
+    fn multiply_pixel<T: Tile>(
+        &self,
+        pixel: usize,
+        x_sum: i32,
+        x: Ints<'_>,
+        panel: &[u32],
+        params: &IntParams<'_>,
+        y: &mut IntsMut<'_>,
+    ) {
+        let mut channel = 0;
+        let mut sums = [[0; 2]; PIXEL_PAIRS];
+        for v in (0..self.outputs).step_by(2 * PIXEL_PAIRS) {
+            let outputs = (self.outputs - v).min(2 * PIXEL_PAIRS);
+            sums.fill(start::<T>(x_sum));
+            multiply_pixel::<T>(x, panel, self.weights.skip(v / 2), &mut sums[..outputs.div_ceil(2)]);
+            let sums = &sums.as_flattened()[..outputs];
+            channel = store::<T>(params, [channel, self.out_channels], self.place(pixel, 1, 1).skip(v), sums, y);
+        }
+    }
+
+    /// Where the outputs of pixels from `first` on go.
+    fn place(&self, first: usize, lanes: usize, count: usize) -> Place {
+        let at = self.out_base.wrapping_add_unsigned(first * self.out_step);
+        Place { at, step: self.out_step, lanes, count }
+    }
+}
+
+/// See [`Kernels::dense_accumulate_int`](super::Kernels::dense_accumulate_int).
+pub(super) fn dense_accumulate<T: Tile>(x: Ints<'_>, weights: &[u32], panel: &mut [u32], acc: &mut [i32]) {
+    let weights = Weights::of(weights, Matrix { outputs: acc.len(), inputs: x.len() });
+    let x_sum = match x {
+        Ints::U8(x) => place_pixel::<T, u8>(x, panel),
+        Ints::I16(x) => place_pixel::<T, i16>(x, panel),
+    };
+    let [p, q] = start::<T>(x_sum);
+    let (pairs, last) = acc.as_chunks_mut();
+    let whole = pairs.len();
+    let mut half = [[last.first().copied().unwrap_or_default(), 0]];
+    for (first, sums) in [(0, pairs), (whole, &mut half[..last.len()])] {
+        for sums in sums.iter_mut() {
+            *sums = [sums[0].wrapping_add(p), sums[1].wrapping_add(q)];
+        }
+        multiply_pixel::<T>(x, panel, weights.skip(first), sums);
+    }
+    if let [last] = last {
+        *last = half[0][0];
+    }
+}
+
+/// Fills a panel of one pixel with `x`, and zeros up to what a tile takes. Gives the sum.
+fn place_pixel<T: Tile, X: Integer>(x: &[X], panel: &mut [u32]) -> i32 {
+    let (fours, rest) = x.as_chunks::<4>();
+    if !x.len().is_multiple_of(T::INPUTS) {
+        T::clear::<X>(panel, 1, 0, fours.len()..x.len().next_multiple_of(T::INPUTS) / 4);
+    }
+    let mut last = [X::zeroed(); 4];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let sum = T::place(panel, 1, 0, 0, fours.as_flattened());
+    if rest.is_empty() { sum } else { sum + T::place(panel, 1, 0, x.len() - rest.len(), &last) }
+}
+
+/// See [`Tile::multiply_pixel`]; `x` tells the type of the panel's values.
+fn multiply_pixel<T: Tile>(x: Ints<'_>, panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
+    match x {
+        Ints::U8(_) => T::multiply_pixel::<u8>(panel, weights, sums),
+        Ints::I16(_) => T::multiply_pixel::<i16>(panel, weights, sums),
+    }
+}
+
+/// Outputs from their sums, in runs of consecutive channels from `channel` on. Gives the channel that is next.
+fn store<T: Tile>(
+    params: &IntParams<'_>,
+    [mut channel, channels]: [usize; 2],
+    mut place: Place,
+    mut sums: &[i32],
+    y: &mut IntsMut<'_>,
+) -> usize {
+    while !sums.is_empty() {
+        let run = ((channels - channel) * place.lanes).min(sums.len());
+        match y {
+            IntsMut::U8(y) => T::store(params, channel, &sums[..run], place, y),
+            IntsMut::I16(y) => T::store(params, channel, &sums[..run], place, y),
+        }
+        let outputs = run / place.lanes;
+        channel = if channel + outputs == channels { 0 } else { channel + outputs };
+        (sums, place) = (&sums[run..], place.skip(outputs));
+    }
+    channel
+}
