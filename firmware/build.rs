@@ -26,6 +26,8 @@ fn link(out: &Path) -> io::Result<()> {
     let Some((_, layout)) = BOARDS.iter().find(|(feature, _)| env::var_os(feature).is_some()) else { return Ok(()) };
     println!("cargo::rerun-if-changed={layout}");
     fs::copy(layout, out.join("memory.x"))?;
+    // Names of interrupts' handlers: there are none.
+    fs::write(out.join("device.x"), "")?;
     println!("cargo::rustc-link-search={}", out.display());
     let is_riscv = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "riscv32");
     // cortex-m-rt's script includes memory.x itself.

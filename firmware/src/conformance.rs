@@ -5,6 +5,8 @@
 #![no_main]
 
 mod fault;
+#[cfg(target_arch = "arm")]
+mod vectors;
 
 use core::mem::MaybeUninit;
 

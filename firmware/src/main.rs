@@ -9,6 +9,8 @@ mod board;
 mod cases;
 mod failure;
 mod fault;
+#[cfg(target_arch = "arm")]
+mod vectors;
 
 // Linked for its critical section.
 #[cfg(target_arch = "arm")]

@@ -90,14 +90,23 @@ pub fn pack(bits: &[u8], levels: &[i16], max_bytes: usize, packet: &mut [u8]) ->
     let kept = prefix_len(bits, max_bytes).min(levels.len());
     let len = packet_len(&bits[..kept]);
     let packet = packet.get_mut(..len).ok_or(PacketError::BufferTooSmall { needed: len as u16 })?;
-    packet.fill(0);
-    packet[0] = (len - OVERHEAD_LEN) as u8;
-    let mut at = 8 * OVERHEAD_LEN;
+    let (head, mut payload) = packet.split_at_mut(OVERHEAD_LEN);
+    head.fill((len - OVERHEAD_LEN) as u8);
+    // Bits that fill no byte yet, the last ones lowest.
+    let (mut pending, mut count) = (0_u32, 0);
     for (&width, &level) in bits[..kept].iter().zip(levels) {
-        for bit in (0..width).rev() {
-            packet[at / 8] |= ((level >> bit & 1) as u8) << (7 - at % 8);
-            at += 1;
+        pending = pending << width | u32::from(level as u16) & ((1 << width) - 1);
+        count += u32::from(width);
+        while count >= 8
+            && let Some(byte) = payload.split_off_first_mut()
+        {
+            count -= 8;
+            *byte = (pending >> count) as u8;
         }
+    }
+    // Padding is 0.
+    if let Some(byte) = payload.first_mut() {
+        *byte = (pending << (8 - count)) as u8;
     }
     Ok(len)
 }

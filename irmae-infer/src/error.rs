@@ -46,6 +46,8 @@ pub enum LoadError {
     },
     /// The model is of `f32` or `f16`, and this program has been built without the feature `float`.
     Precision,
+    /// The model is a decoder, and this program has been built without the feature `decode`.
+    Decoder,
     /// The bit widths of the code are wrong.
     Code,
     /// The file states another buffer size than its layers need.
@@ -91,6 +93,9 @@ impl fmt::Display for LoadError {
             Self::Overflow { index } => write!(f, "layer {index} of the model file could overflow its accumulator"),
             Self::Precision => f.write_str(
                 "this program runs i8 models only: build irmae-infer with the feature float, or export with --quantize i8",
+            ),
+            Self::Decoder => f.write_str(
+                "this model file is a decoder, and the program can only encode; build irmae-infer with its feature `decode`",
             ),
             Self::Code => f.write_str("model file has a code with impossible bit widths"),
             Self::BufferLen { stated, needed } => {

@@ -68,10 +68,6 @@ pub struct Window {
 }
 
 impl Window {
-    fn is_valid(self) -> bool {
-        (0..2).all(|i| self.kernel[i] > 0 && self.stride[i] > 0 && self.padding[i] < self.kernel[i])
-    }
-
     /// Kernel, stride and padding, each as `[height, width]`.
     #[inline(always)]
     pub(crate) fn sizes(self) -> [[usize; 2]; 3] {
@@ -120,6 +116,9 @@ impl Margins {
 /// Values behind the last input row that may be read, and have no effect: inputs are taken in fours.
 pub const ROWS_SLACK: usize = 3;
 
+/// Whether there are transposed convolutions. Where there are none, the compiler is told at what takes much code.
+pub(crate) const DECODES: bool = cfg!(feature = "decode");
+
 /// The linear part of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "std", derive(serde::Serialize))]
@@ -164,26 +163,23 @@ impl Op {
         if input.is_empty() || output.is_empty() {
             return false;
         }
-        let dims = [(input.height, output.height), (input.width, output.width)];
-        match self {
-            Op::Dense => true,
-            Op::Conv(window) => {
-                window.is_valid()
-                    && dims.iter().enumerate().all(|(i, &(n, out))| {
-                        let reach = u32::from(n) + 2 * u32::from(window.padding[i]);
-                        let kernel = u32::from(window.kernel[i]);
-                        reach >= kernel && (reach - kernel) / u32::from(window.stride[i]) + 1 == u32::from(out)
-                    })
-            }
-            Op::ConvTranspose(window) => {
-                window.is_valid()
-                    && dims.iter().enumerate().all(|(i, &(n, out))| {
-                        let stride = i32::from(window.stride[i]);
-                        let least = (i32::from(n) - 1) * stride - 2 * i32::from(window.padding[i])
-                            + i32::from(window.kernel[i]);
-                        (least..least + stride).contains(&i32::from(out))
-                    })
-            }
+        let (Op::Conv(window) | Op::ConvTranspose(window)) = self else { return true };
+        self.fits_along(window, 0, input.height, output.height) && self.fits_along(window, 1, input.width, output.width)
+    }
+
+    #[inline(never)]
+    fn fits_along(self, window: Window, axis: usize, n: u16, out: u16) -> bool {
+        let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|of| i32::from(of[axis]));
+        let (n, out) = (i32::from(n), i32::from(out));
+        if kernel == 0 || stride == 0 || padding >= kernel {
+            return false;
+        }
+        if !DECODES || matches!(self, Op::Conv(_)) {
+            let reach = n + 2 * padding - kernel;
+            reach >= 0 && reach / stride + 1 == out
+        } else {
+            let least = (n - 1) * stride - 2 * padding + kernel;
+            (least..least + stride).contains(&out)
         }
     }
 
@@ -220,11 +216,12 @@ impl Op {
     }
 
     /// Output rows that are made at a time: several where a row has one pixel, so that kernels have pixels to share weights.
+    #[inline(never)]
     pub fn block_rows(self, output: Shape) -> usize {
         let rows = match self {
             Op::Conv(_) if output.width == 1 => BLOCK_PIXELS,
             // Each output phase has its own weights.
-            Op::ConvTranspose(window) if output.width == 1 => BLOCK_PIXELS * usize::from(window.stride[0]),
+            Op::ConvTranspose(window) if DECODES && output.width == 1 => BLOCK_PIXELS * usize::from(window.stride[0]),
             _ => 1,
         };
         rows.min(usize::from(output.height))
@@ -236,10 +233,11 @@ impl Op {
         match self {
             Op::Dense => 0,
             Op::Conv(window) => out * usize::from(window.stride[axis]),
-            Op::ConvTranspose(window) => {
+            Op::ConvTranspose(window) if DECODES => {
                 let (stride, padding) = (usize::from(window.stride[axis]), usize::from(window.padding[axis]));
                 (out + padding % stride) / stride
             }
+            Op::ConvTranspose(_) => 0,
         }
     }
 
@@ -248,7 +246,8 @@ impl Op {
         match self {
             Op::Dense => 1,
             Op::Conv(window) => window.kernel[axis].into(),
-            Op::ConvTranspose(window) => window.kernel[axis].div_ceil(window.stride[axis]).into(),
+            Op::ConvTranspose(window) if DECODES => window.kernel[axis].div_ceil(window.stride[axis]).into(),
+            Op::ConvTranspose(_) => 1,
         }
     }
 
@@ -257,7 +256,10 @@ impl Op {
         let channels = usize::from(input.channels);
         let [above, below] = self.zeros(0, input.height, output.height);
         let [left, right] = self.zeros(1, input.width, output.width);
-        Margins { above, below, before: left * channels, row_step: (left + usize::from(input.width) + right) * channels }
+        let row_len = (left + usize::from(input.width) + right) * channels;
+        // Rows of whole words move faster. Those of one pixel lie together, so that a patch of them does.
+        let row_step = if input.width > 1 { row_len.next_multiple_of(4) } else { row_len };
+        Margins { above, below, before: left * channels, row_step }
     }
 
     /// Zeros before and behind the input along `axis`, `n` values long: with them all that any of `out` outputs reads is there.
@@ -265,7 +267,10 @@ impl Op {
         let before = match self {
             Op::Dense => return [0, 0],
             Op::Conv(window) => window.padding[axis].into(),
-            Op::ConvTranspose(window) => self.span(axis) - 1 - usize::from(window.padding[axis] / window.stride[axis]),
+            Op::ConvTranspose(window) if DECODES => {
+                self.span(axis) - 1 - usize::from(window.padding[axis] / window.stride[axis])
+            }
+            Op::ConvTranspose(_) => 0,
         };
         let end = self.first(axis, usize::from(out) - 1) + self.span(axis);
         [before, end.saturating_sub(before + usize::from(n))]

@@ -90,6 +90,6 @@ mod stage;
 pub use aligned::Aligned;
 pub use error::{LoadError, RunError};
 pub use layer::{Activation, Margins, Op, ROWS_SLACK, Shape, Window};
-pub use model::{Layer, Model, Weights};
+pub use model::{Layer, Model, ModelSlot, Weights};
 pub use sample::{RawType, Sample, Transfer};
 pub use session::{Decoder, Encoder};

@@ -6,52 +6,55 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 
-use crate::format::MAX_LAYERS;
 use crate::kernels::Kernels;
 use crate::layer::Op;
 use crate::model::{Layer, Model};
-use crate::stage;
+use crate::stage::{self, Parts};
 
 /// Network and buffer, and how far each layer has come in the present frame. Only what `DECODES` has transposed convolutions: a
 /// program that encodes is not linked with their kernels.
 #[derive(Debug)]
 pub(crate) struct Pipeline<'m, 'b, K, const DECODES: bool> {
     pub(crate) model: &'m Model<'m>,
+    /// One a layer.
+    progress: &'b mut [Progress],
     buffer: &'b mut [u8],
-    progress: [Progress; MAX_LAYERS],
     /// Rows of the last layer's output that [`Pipeline::run`] has announced.
-    announced: u16,
+    announced: u32,
     kernels: PhantomData<K>,
 }
 
 /// How far a layer has come. Its input rows are counted from the first row of zeros above them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Progress {
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Progress {
     /// The first row that is held.
-    held: usize,
+    held: u32,
     /// Rows that have arrived.
-    arrived: usize,
+    arrived: u32,
     /// Output rows that have been made.
-    emitted: u16,
+    emitted: u32,
 }
 
 impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// `buffer` is aligned and long enough.
     pub(crate) fn new(model: &'m Model<'m>, buffer: &'b mut [u8]) -> Self {
-        let progress = [Progress::default(); MAX_LAYERS];
-        let mut pipeline = Self { model, buffer, progress, announced: 0, kernels: PhantomData };
+        let (progress, buffer) = buffer.split_at_mut(size_of::<Progress>() * model.layers().len());
+        let progress = view_mut(progress);
+        let mut pipeline = Self { model, progress, buffer, announced: 0, kernels: PhantomData };
         pipeline.restart();
         pipeline
     }
 
     /// Forgets what has been put in of the present frame.
+    #[inline(never)]
     pub(crate) fn restart(&mut self) {
         // Zeros above and beside the rows of all layers.
-        self.buffer.fill(0);
+        clear(self.buffer);
         for (progress, layer) in self.progress.iter_mut().zip(self.model.layers()) {
-            *progress = Progress { held: 0, arrived: layer.region.margins.above, emitted: 0 };
+            *progress = Progress { held: 0, arrived: layer.region.margins.above as u32, emitted: 0 };
         }
         self.announced = 0;
     }
@@ -59,7 +62,7 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// Where the next input row goes; [`Pipeline::run`] takes it from there.
     pub(crate) fn input_row<T: Pod>(&mut self) -> &mut [T] {
         let layer = &self.model.layers()[0];
-        let range = self.progress[0].places(layer, self.progress[0].arrived, 1);
+        let range = self.progress[0].arriving(layer, 1);
         view_mut(&mut self.buffer[range])
     }
 
@@ -89,39 +92,43 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     pub(crate) fn output_row<T: Pod>(&self) -> &[T] {
         self.model.layers().last().map_or(&[], |layer| {
             let row_bytes = layer.output.row_len() * layer.output_element.size();
-            let row = (usize::from(self.announced) - 1) % layer.block_rows();
+            let row = (self.announced as usize - 1) % layer.block_rows();
             view(&self.buffer[layer.region.end + row * row_bytes..][..row_bytes])
         })
     }
 
     /// Whether all rows of the frame have been made.
     pub(crate) fn is_complete(&self) -> bool {
-        self.model.layers().iter().zip(self.progress).all(|(layer, progress)| progress.emitted == layer.output.height)
+        let mut layers = self.model.layers().iter().zip(&*self.progress);
+        layers.all(|(layer, progress)| progress.emitted == layer.output.height.into())
     }
 
     /// Whether a layer has the rows of which it makes the next.
+    #[inline(never)]
     fn is_ready(&self, index: usize) -> bool {
         let (layer, progress) = (&self.model.layers()[index], &self.progress[index]);
         let rows = progress.next_rows(layer);
         let all = layer.region.margins.above + usize::from(layer.input.height);
         let needed = if layer.op == Op::Dense { all } else { rows_end(layer, &rows).min(all) };
-        !rows.is_empty() && needed <= progress.arrived
+        !rows.is_empty() && needed <= progress.arrived as usize
     }
 
     /// `rows` rows have arrived at layer `index`. A dense layer on many rows adds them up at once, and does not hold them.
     fn accept(&mut self, index: usize, rows: usize) {
         let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
-        let first = progress.arrived;
-        progress.arrived += rows;
-        if layer.sums_rows() {
-            for row in first..first + rows {
-                let range = progress.places(layer, row, 1);
-                let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
-                let (input, accumulators) = parts[..layer.region.end].split_at_mut(layer.region.accumulators);
-                stage::accumulate_row::<K>(layer, row, &input[range], accumulators, view_mut(scratch));
-            }
-            progress.held = progress.arrived;
+        if !layer.sums_rows() {
+            progress.arrived += rows as u32;
+            return;
         }
+        for _ in 0..rows {
+            let range = progress.arriving(layer, 1);
+            let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
+            let (input, accumulators) = parts[..layer.region.end].split_at_mut(layer.region.accumulators);
+            let row = progress.arrived as usize;
+            stage::accumulate_row::<K>(layer, row, &input[range], accumulators, view_mut(scratch));
+            progress.arrived += 1;
+        }
+        progress.held = progress.arrived;
     }
 
     /// Makes the next output rows of layer `index`, for the layer behind or at the buffer's end. Gives their number.
@@ -134,7 +141,7 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
         let (range, row_step) = match layers.get(index + 1) {
             Some(next) => {
                 let progress = &self.progress[index + 1];
-                (progress.places(next, progress.arrived, rows.len()), next.region.margins.row_step)
+                (progress.arriving(next, rows.len()), next.region.margins.row_step)
             }
             None => {
                 let start = layer.region.end;
@@ -142,21 +149,20 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
             }
         };
         let progress = &mut self.progress[index];
-        let first = progress.held.wrapping_sub(layer.region.margins.above) as isize;
+        let first = (progress.held as usize).wrapping_sub(layer.region.margins.above) as isize;
         let (parts, scratch) = self.buffer.split_at_mut(self.model.scratch());
         let (input, output) = parts.split_at_mut(layer.region.end);
         let (input, accumulators) = input.split_at_mut(layer.region.accumulators);
-        stage::make_rows::<K, DECODES>(
-            layer,
-            rows.clone(),
+        let parts = Parts {
+            rows: &input[layer.region.rows..],
             first,
-            &input[layer.region.rows..],
             accumulators,
-            view_mut(scratch),
-            &mut output[range.start - layer.region.end..range.end - layer.region.end],
+            scratch: view_mut(scratch),
+            output: &mut output[range.start - layer.region.end..range.end - layer.region.end],
             row_step,
-        );
-        progress.emitted = rows.end as u16;
+        };
+        stage::make_rows::<K, DECODES>(layer, rows.clone(), parts);
+        progress.emitted = rows.end as u32;
         self.drop_rows(index);
         rows.len()
     }
@@ -164,9 +170,9 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// Puts rows of zeros behind the input of layer `index`, as far as its next output rows need them.
     fn add_zeros(&mut self, index: usize, end: usize) {
         let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
-        while progress.arrived < end {
-            let range = progress.places(layer, progress.arrived, 1);
-            self.buffer[range].fill(0);
+        while (progress.arrived as usize) < end {
+            let range = progress.arriving(layer, 1);
+            clear(&mut self.buffer[range]);
             progress.arrived += 1;
         }
     }
@@ -174,11 +180,11 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     /// Drops the rows that no output of layer `index` needs any more: the others move to the front.
     fn drop_rows(&mut self, index: usize) {
         let (layer, progress) = (&self.model.layers()[index], &mut self.progress[index]);
-        let next = layer.op.first(0, progress.emitted.into()).min(progress.arrived);
+        let next = (layer.op.first(0, progress.emitted as usize) as u32).min(progress.arrived);
         if next > progress.held {
             let row_bytes = layer.region.margins.row_step * layer.input_element.size();
-            let rows = &mut self.buffer[layer.region.rows..];
-            rows.copy_within((next - progress.held) * row_bytes..(progress.arrived - progress.held) * row_bytes, 0);
+            let end = layer.region.rows + progress.rows() * row_bytes;
+            move_to_front(&mut self.buffer[layer.region.rows..end], (next - progress.held) as usize * row_bytes);
             progress.held = next;
         }
     }
@@ -186,15 +192,21 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
 
 impl Progress {
     /// The output rows that are made next.
+    #[inline(never)]
     fn next_rows(&self, layer: &Layer<'_>) -> Range<usize> {
-        let start = usize::from(self.emitted);
+        let start = self.emitted as usize;
         start..(start + layer.block_rows()).min(layer.output.height.into())
     }
 
-    /// The bytes of `rows` input rows from `row` on, but for the zeros around them.
-    fn places(&self, layer: &Layer<'_>, row: usize, rows: usize) -> Range<usize> {
+    /// Input rows that are held.
+    fn rows(&self) -> usize {
+        (self.arrived - self.held) as usize
+    }
+
+    /// The bytes of the `rows` input rows that arrive next, but for the zeros around them.
+    fn arriving(&self, layer: &Layer<'_>, rows: usize) -> Range<usize> {
         let (region, size) = (&layer.region, layer.input_element.size());
-        let start = region.rows + ((row - self.held) * region.margins.row_step + region.margins.before) * size;
+        let start = region.rows + (self.rows() * region.margins.row_step + region.margins.before) * size;
         start..start + ((rows - 1) * region.margins.row_step + layer.input.row_len()) * size
     }
 }
@@ -202,6 +214,28 @@ impl Progress {
 /// Behind the input rows, zeros among them, that a layer makes `rows` of.
 fn rows_end(layer: &Layer<'_>, rows: &Range<usize>) -> usize {
     layer.op.first(0, rows.end.saturating_sub(1)) + layer.op.span(0)
+}
+
+/// Zeros. Not inlined: what the compiler makes of it by alignment are functions of their own.
+#[inline(never)]
+pub(crate) fn clear(bytes: &mut [u8]) {
+    bytes.fill(0);
+}
+
+/// Moves what lies from `start` on to the front. By hand: the library's way is 1.6 KB of code.
+fn move_to_front(bytes: &mut [u8], start: usize) {
+    if let Ok(words) = bytemuck::try_cast_slice_mut::<u8, u32>(bytes)
+        && start.is_multiple_of(4)
+    {
+        return shift(words, start / 4);
+    }
+    shift(bytes, start);
+}
+
+fn shift<T: Copy>(values: &mut [T], by: usize) {
+    for n in by..values.len() {
+        values[n - by] = values[n];
+    }
 }
 
 /// Bytes as values; the buffer's layout keeps every part aligned.

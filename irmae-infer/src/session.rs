@@ -229,7 +229,7 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K, false>, ro
                 *x = quant::round_f32((raw.to_f32() - offset) * gain).max(least).min(largest) as i16;
             }
         }
-        (Transfer::Fixed { offset, gain }, _) => {
+        (Transfer::Fixed { offset, gain }, _) if !is_byte::<S>() => {
             let channels = offset.iter().zip(gain).cycle();
             for ((x, raw), (&zero, &gain)) in pipeline.input_row::<i16>().iter_mut().zip(row).zip(channels) {
                 *x = quant::scale_input(raw.to_i32(), zero, gain, largest) as i16;
@@ -238,9 +238,10 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K, false>, ro
         (_, Element::U8) => {
             copy_row(pipeline.input_row::<u8>(), row, |raw| u8::from_i32(raw.to_i32()));
         }
-        _ => {
+        _ if !is_byte::<S>() => {
             copy_row(pipeline.input_row::<i16>(), row, |raw| i16::from_i32(raw.to_i32()));
         }
+        _ => (),
     }
     pipeline.commit_input_row();
 }
@@ -281,6 +282,11 @@ fn copy_row<A: Copy, B>(to: &mut [B], from: &[A], convert: impl Fn(A) -> B) {
 /// other programs that arithmetic.
 fn may_be_real<S: Sample>() -> bool {
     cfg!(feature = "float") || S::RAW == RawType::F32
+}
+
+/// Whether samples are bytes: they meet no [`Transfer::Fixed`], and an integer model takes them as they are.
+fn is_byte<S: Sample>() -> bool {
+    S::RAW == RawType::U8
 }
 
 fn is_real(model: &Model<'_>) -> bool {

@@ -11,7 +11,7 @@ use crate::kernels::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Kernels,
 use crate::kernels::{FloatParams, FloatWeight};
 use crate::layer::{Margins, Op, Window};
 use crate::model::{Layer, Weights};
-use crate::pipeline::{view, view_mut};
+use crate::pipeline::{clear, view, view_mut};
 
 /// Adds input row `row` to the accumulators of a dense layer.
 pub(crate) fn accumulate_row<K: Kernels>(
@@ -30,6 +30,7 @@ pub(crate) fn accumulate_row<K: Kernels>(
     }
 }
 
+/// The sums of an integer layer do without the bias, which is added last: at a frame's start they are 0 as all the buffer is.
 fn add_int<K: Kernels>(
     layer: &Layer<'_>,
     params: &IntParams<'_>,
@@ -38,13 +39,12 @@ fn add_int<K: Kernels>(
     acc: &mut [i32],
     scratch: &mut [u32],
 ) {
-    if row == 0 {
-        acc.copy_from_slice(params.bias);
-    }
     let matrix_len = layer.dense_matrix().int_len();
-    for (out_row, acc) in acc.chunks_mut(layer.output.row_len()).enumerate() {
-        let start = (row * usize::from(layer.output.height) + out_row) * matrix_len;
-        K::dense_accumulate_int(ints(row_bytes, layer.input_element), &params.weights[start..], scratch, acc);
+    let first = row * usize::from(layer.output.height) * matrix_len;
+    let mut weights = params.weights.get(first..).unwrap_or_default();
+    for acc in acc.chunks_exact_mut(layer.output.row_len()) {
+        K::dense_accumulate_int(ints(row_bytes, layer.input_element), weights, scratch, acc);
+        weights = weights.get(matrix_len..).unwrap_or_default();
     }
 }
 
@@ -71,18 +71,21 @@ fn add_float<K: Kernels, W: FloatWeight>(
     }
 }
 
-/// Makes output rows `out_rows` of a layer, each `row_step` values behind the last. `rows` are its input rows in memory, the first of them
-/// row `first`. Encoders have no transposed convolutions.
-pub(crate) fn make_rows<K: Kernels, const DECODES: bool>(
-    layer: &Layer<'_>,
-    out_rows: Range<usize>,
-    first: isize,
-    rows: &[u8],
-    accumulators: &mut [u8],
-    scratch: &mut [u32],
-    output: &mut [u8],
-    row_step: usize,
-) {
+/// Memory that a layer makes its output rows in.
+pub(crate) struct Parts<'a> {
+    /// The input rows that are held, and which row of the input lies first.
+    pub(crate) rows: &'a [u8],
+    pub(crate) first: isize,
+    pub(crate) accumulators: &'a mut [u8],
+    pub(crate) scratch: &'a mut [u32],
+    /// Output rows, each `row_step` values behind the last.
+    pub(crate) output: &'a mut [u8],
+    pub(crate) row_step: usize,
+}
+
+/// Makes output rows `out_rows` of a layer. Encoders have no transposed convolutions.
+pub(crate) fn make_rows<K: Kernels, const DECODES: bool>(layer: &Layer<'_>, out_rows: Range<usize>, parts: Parts<'_>) {
+    let Parts { rows, first, accumulators, scratch, output, row_step } = parts;
     match &layer.weights {
         #[cfg(feature = "float")]
         Weights::F32(p) => {
@@ -120,13 +123,22 @@ fn int_rows<K: Kernels, const DECODES: bool>(
         }
         Op::ConvTranspose(_) => (),
         Op::Dense => {
-            let sums = dense_sums(layer, out_rows.start, params.bias, acc, |acc| {
-                let weights = &params.weights[out_rows.start * layer.dense_matrix().int_len()..];
+            let row_len = layer.output.row_len();
+            let first = out_rows.start * row_len;
+            let sums = if layer.sums_rows() {
+                acc.get(first..).unwrap_or_default()
+            } else {
+                clear(bytemuck::cast_slice_mut(acc));
+                let start = out_rows.start * layer.dense_matrix().int_len();
+                let weights = params.weights.get(start..).unwrap_or_default();
                 K::dense_accumulate_int(x.values.up_to(x.row_len), weights, scratch, acc);
-            });
-            match y.values {
-                IntsMut::U8(y) => finish_row(layer, sums, y, |channel, sum| params.finish(channel, sum) as u8),
-                IntsMut::I16(y) => finish_row(layer, sums, y, |channel, sum| params.finish(channel, sum) as i16),
+                acc
+            };
+            let bias = params.bias.get(first..).unwrap_or_default();
+            let mut channel = 0;
+            for (at, (&sum, &bias)) in sums.iter().zip(bias).enumerate().take(row_len) {
+                y.values.set(at, params.finish(channel, sum.wrapping_add(bias)));
+                channel = if channel + 1 == usize::from(layer.output.channels) { 0 } else { channel + 1 };
             }
         }
     }
@@ -156,20 +168,21 @@ fn float_rows<K: Kernels, W: FloatWeight, const DECODES: bool>(
                     let weights = &params.weights[row * layer.dense_matrix().float_len()..];
                     K::dense_accumulate_float(&x.values[..x.row_len], weights, acc);
                 });
-                finish_row(layer, sums, y, |_, sum| params.finish(sum));
+                y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(sum));
             }
         }
     }
 }
 
 /// The sums of output row `row` of a dense layer: already there if it sums up many input rows, else made now from its one.
-fn dense_sums<'a, A: Copy>(
+#[cfg(feature = "float")]
+fn dense_sums<'a>(
     layer: &Layer<'_>,
     row: usize,
-    bias: &[A],
-    acc: &'a mut [A],
-    accumulate: impl FnOnce(&mut [A]),
-) -> &'a [A] {
+    bias: &[f32],
+    acc: &'a mut [f32],
+    accumulate: impl FnOnce(&mut [f32]),
+) -> &'a [f32] {
     let len = layer.output.row_len();
     let first = row * len;
     if layer.sums_rows() {
@@ -178,16 +191,6 @@ fn dense_sums<'a, A: Copy>(
     acc.copy_from_slice(&bias[first..first + len]);
     accumulate(acc);
     acc
-}
-
-/// From sums to outputs, each with its channel.
-fn finish_row<A: Copy, Y>(layer: &Layer<'_>, sums: &[A], y: &mut [Y], finish: impl Fn(usize, A) -> Y) {
-    let channels = usize::from(layer.output.channels);
-    for (pixel, sums) in y.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
-        for (channel, (y, &sum)) in pixel.iter_mut().zip(sums).enumerate() {
-            *y = finish(channel, sum);
-        }
-    }
 }
 
 fn geometry(layer: &Layer<'_>, window: Window) -> ConvGeometry {

@@ -127,7 +127,7 @@ fn run_int(layer: &Layer, memory: &mut Memory) {
         activation: Activation::Relu,
         clamp: black_box([0, 255]),
     };
-    let scratch_bytes = scratch_len(op, input, Element::U8).expect("it fits");
+    let scratch_bytes = scratch_len(op, input, Element::U8);
     let scratch = &mut memory.scratch[..scratch_bytes.div_ceil(4)];
     let margins = op.margins(input, output);
     let map: &mut [u8] = &mut bytemuck::cast_slice_mut(&mut memory.map)[..margins.whole_len(input)];

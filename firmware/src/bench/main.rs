@@ -12,6 +12,9 @@ mod layers;
 mod networks;
 #[path = "../region.rs"]
 mod region;
+#[cfg(target_arch = "arm")]
+#[path = "../vectors.rs"]
+mod vectors;
 
 // Linked for its critical section.
 #[cfg(target_arch = "arm")]

@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 use irmae_infer::format::{MAX_CODE, Precision};
-use irmae_infer::{Aligned, Decoder, Encoder, LoadError, Model, RawType, Sample, code};
+use irmae_infer::{Aligned, Decoder, Encoder, Model, ModelSlot, RawType, Sample, code};
 use semihosting::println;
 
 use crate::cases::{BUFFER_LEN, CASES, Case, WINDOW_LEN};
@@ -52,13 +52,13 @@ fn run_case<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
 
 #[inline(never)]
 fn raw_type(case: &Case) -> RawType {
-    load(case.encoder).as_ref().expect("an encoder").raw_type()
+    ModelSlot::new().load(case.encoder).expect("an encoder").raw_type()
 }
 
 #[inline(never)]
 fn run_encoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
-    let loaded = region(|| load(case.encoder));
-    let model = loaded.as_ref().expect("a model");
+    let mut slot = ModelSlot::new();
+    let model = region(|| slot.load(case.encoder)).expect("a model");
     println!("load_encoder {} {}", case.name, model.buffer_len());
     let packet_len = region(|| encode::<S>(model, case.input, memory));
     println!("encode {}", case.name);
@@ -67,8 +67,8 @@ fn run_encoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
 
 #[inline(never)]
 fn run_decoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
-    let loaded = region(|| load(case.decoder));
-    let model = loaded.as_ref().expect("a model");
+    let mut slot = ModelSlot::new();
+    let model = region(|| slot.load(case.decoder)).expect("a model");
     println!("load_decoder {} {}", case.name, model.buffer_len());
     let window_len = region(|| decode::<S>(model, memory));
     println!("decode {}", case.name);
@@ -79,11 +79,6 @@ fn run_decoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) {
 fn check(model: &Model<'_>, case: &Case, expected: &[u8], found: &[u8]) {
     let is_right = model.precision() != Precision::I8 || expected.starts_with(found);
     assert!(is_right, "{}: a wrong result", case.name);
-}
-
-#[inline(never)]
-fn load(file: &'static [u8]) -> Result<Model<'static>, LoadError> {
-    Model::load(file)
 }
 
 /// From the first window of samples to a packet; gives its bytes.

@@ -8,6 +8,9 @@
 mod cases;
 mod decode;
 mod program;
+#[cfg(target_arch = "arm")]
+#[path = "../vectors.rs"]
+mod vectors;
 
 use program::Memory;
 use static_cell::ConstStaticCell;

@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use irmae_infer::{Decoder, Model, code};
+use irmae_infer::{Decoder, Model, ModelSlot, code};
 
 use crate::cases::{BUFFER_LEN, CASES};
 use crate::program::Memory;
@@ -12,7 +12,7 @@ const DECODER: &[u8] = CASES[0].decoder;
 /// Loads the decoder, and makes a window of the packet.
 #[inline(never)]
 pub fn decode(memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [u8]) -> Option<()> {
-    decode_with(Model::load(black_box(DECODER)).as_ref().ok()?, memory, packet_len, window)
+    decode_with(ModelSlot::new().load(black_box(DECODER)).ok()?, memory, packet_len, window)
 }
 
 #[inline(never)]

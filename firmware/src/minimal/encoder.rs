@@ -8,6 +8,9 @@
 #[path = "../cases.rs"]
 mod cases;
 mod program;
+#[cfg(target_arch = "arm")]
+#[path = "../vectors.rs"]
+mod vectors;
 
 use irmae_infer::format::buffer_len;
 use program::Memory;

@@ -6,7 +6,7 @@ use cortex_m as _;
 
 use core::{hint::black_box, panic::PanicInfo};
 
-use irmae_infer::{Aligned, Encoder, Model, code};
+use irmae_infer::{Aligned, Encoder, Model, ModelSlot, code};
 use semihosting::process;
 
 use crate::cases::CASES;
@@ -38,8 +38,7 @@ impl<const BUFFER_LEN: usize> Memory<BUFFER_LEN> {
 /// Loads the encoder, makes a packet of the window, and gives its length.
 #[inline(never)]
 pub fn encode<const BUFFER_LEN: usize>(memory: &mut Memory<BUFFER_LEN>) -> Option<usize> {
-    // Borrowed, not moved: there is one model on the stack.
-    encode_with(Model::load(black_box(ENCODER)).as_ref().ok()?, memory)
+    encode_with(ModelSlot::new().load(black_box(ENCODER)).ok()?, memory)
 }
 
 #[inline(never)]

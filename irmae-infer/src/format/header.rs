@@ -76,27 +76,35 @@ pub struct LayerHeader {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sections<'a> {
     rest: &'a [u8],
+    is_whole: bool,
 }
 
 impl<'a> Sections<'a> {
     pub(crate) fn new(blob: &'a [u8]) -> Self {
-        Self { rest: blob }
+        Self { rest: blob, is_whole: true }
     }
 
-    /// The next section as `len` values of `T`; `None` where fewer are left.
-    pub(crate) fn take<T: bytemuck::AnyBitPattern>(&mut self, len: usize) -> Option<&'a [T]> {
+    /// The next section as `len` values of `T`; empty where fewer are left.
+    pub(crate) fn take<T: bytemuck::AnyBitPattern>(&mut self, len: usize) -> &'a [T] {
         // Aligned as the file is, so this cannot fail.
-        bytemuck::try_cast_slice(self.take_bytes(len.checked_mul(size_of::<T>())?)?).ok()
+        bytemuck::try_cast_slice(self.take_bytes(len.saturating_mul(size_of::<T>()))).unwrap_or_default()
     }
 
-    fn take_bytes(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (section, rest) = self.rest.split_at_checked(len.checked_next_multiple_of(ALIGNMENT)?)?;
+    fn take_bytes(&mut self, len: usize) -> &'a [u8] {
+        let parts = self.rest.split_at_checked(len.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX));
+        self.is_whole &= parts.is_some();
+        let (section, rest) = parts.unwrap_or_default();
         self.rest = rest;
-        section.get(..len)
+        section.get(..len).unwrap_or_default()
+    }
+
+    /// Whether all that was taken was there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Whether nothing is left over.
-    pub(crate) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 

@@ -82,6 +82,17 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// Of no file.
+    pub(crate) const NONE: Self = Self {
+        kind: Kind::Encoder,
+        precision: Precision::I8,
+        model_id: 0,
+        file_len: usize::MAX,
+        header_len: usize::MAX,
+        blob_offset: usize::MAX,
+        buffer_len: usize::MAX,
+    };
+
     /// Reads and checks the envelope and the checksum over the whole file.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, LoadError> {
         if bytes.len() < ENVELOPE_LEN {

@@ -9,7 +9,7 @@ use super::arch::avx2::{
 use super::float;
 use super::float_tile::{FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
 use super::portable::PortableTile;
 use super::tile::{self, Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, lower};
@@ -40,18 +40,7 @@ impl Tile for Avx2Tile {
     const ZERO: Lanes = [0; PIXELS];
 
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
-        if !k.is_multiple_of(4) || !x.len().is_multiple_of(4) || x.is_empty() {
-            return tile::place::<X, X, 1>(panel, pixels, pixel, k, x);
-        }
-        let halves: &mut [[X; 2]] = bytemuck::cast_slice_mut(panel);
-        let cells = halves[k / 2 * pixels + pixel..].chunks_mut(2 * pixels);
-        let mut sum = 0;
-        for (x, cells) in x.as_chunks::<4>().0.iter().zip(cells) {
-            cells[0] = [x[0], x[2]];
-            cells[pixels] = [x[1], x[3]];
-            sum += x.iter().map(|x| x.to_i32()).sum::<i32>();
-        }
-        sum
+        tile::place::<X, X>(panel, pixels, pixel, k, x)
     }
 
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
@@ -59,10 +48,6 @@ impl Tile for Avx2Tile {
             return arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
         }
         tile::place_runs::<Self, X>(panel, runs, sums);
-    }
-
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
-        tile::clear::<X, 1>(panel, pixels, pixel, quads);
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, starts: &[Lanes; 2], sums: &mut [[Lanes; 2]]) {
@@ -81,10 +66,11 @@ impl Tile for Avx2Tile {
         }
     }
 
-    fn store<Y: Integer>(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut [Y]) {
-        if size_of::<Y>() != 1 || !params.is_linear() {
-            return place.store(params, channel, sums, y);
-        }
+    fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
+        let bytes = match y {
+            IntsMut::U8(y) if params.is_linear() => &mut **y,
+            _ => return place.store(params, channel, sums, y),
+        };
         let (bias, multiplier) = (&params.bias[channel..], &params.multiplier[channel..]);
         if place.lanes == PIXELS {
             // One output at a time.
@@ -92,8 +78,8 @@ impl Tile for Avx2Tile {
                 let outputs = arch::int::finish(sums, &[bias[n]; 8], &[multiplier[n]; 8], params.clamp);
                 for (pixel, &output) in outputs.iter().enumerate().take(place.count) {
                     // Pixels beside the row have no outputs.
-                    if let Some(range) = place.skip(n).range(pixel, 1, y.len()) {
-                        y[range.start] = Y::from_clamped(output.into());
+                    if let Some(range) = place.skip(n).range(pixel, 1, bytes.len()) {
+                        bytes[range.start] = output;
                     }
                 }
             }
@@ -104,8 +90,8 @@ impl Tile for Avx2Tile {
         for (n, sums) in eights.iter().enumerate() {
             let (bias, multiplier) = (&bias.as_chunks().0[n], &multiplier.as_chunks().0[n]);
             let outputs = arch::int::finish(sums, bias, multiplier, params.clamp);
-            if let Some(range) = place.skip(8 * n).range(0, 8, y.len()) {
-                bytemuck::cast_slice_mut(&mut y[range]).copy_from_slice(&outputs);
+            if let Some(range) = place.skip(8 * n).range(0, 8, bytes.len()) {
+                bytes[range].copy_from_slice(&outputs);
             }
         }
         place.skip(whole).store(params, channel + whole, rest, y);

@@ -191,7 +191,7 @@ fn check_int_types<K: Kernels, X: Integer, Y: Integer + PartialEq + core::fmt::D
     let narrow: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
     let op = operation(g, transposed);
     let packed = packing::pack_int(op, g.input, g.output, &narrow);
-    let mut scratch = vec![u32::MAX; scratch_len(op, g.input, element::<X>()).unwrap().div_ceil(4)];
+    let mut scratch = vec![u32::MAX; scratch_len(op, g.input, element::<X>()).div_ceil(4)];
     let params = IntParams {
         weights: &packed,
         bias: &bias,
@@ -338,7 +338,7 @@ pub fn check_dense<K: Kernels>() {
             let (input, output) = (Shape::flat(n_in as u16), Shape::flat(n_out as u16));
             let narrow: Vec<i8> = w.iter().map(|&w| w as i8).collect();
             let packed = packing::pack_int(Op::Dense, input, output, &narrow);
-            let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, Element::U8).unwrap().div_ceil(4)];
+            let mut scratch = vec![u32::MAX; scratch_len(Op::Dense, input, Element::U8).div_ceil(4)];
             let mut sums = acc.clone();
             let bytes: Vec<u8> = x.iter().map(|&x| x as u8).collect();
             K::dense_accumulate_int(Ints::U8(&bytes), &packed, &mut scratch, &mut sums);

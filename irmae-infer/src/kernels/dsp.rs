@@ -26,19 +26,18 @@ pub(super) struct DspTile;
 
 impl Tile for DspTile {
     const PIXELS: usize = 4;
+    const SINGLE_PIXELS: bool = false;
     type Lanes = [i32; 4];
     const ZERO: [i32; 4] = [0; 4];
 
-    #[inline(always)]
+    #[inline(never)]
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
-        if size_of::<X>() == 1 && k.is_multiple_of(4) && x.len().is_multiple_of(4) {
-            let (quads, _) = bytemuck::cast_slice::<X, u8>(x).as_chunks();
-            let panel = &mut panel[k / 2 * pixels + pixel..];
-            // A panel is for one pixel or for all.
-            if pixels == 1 { arch::place_quads::<4>(panel, quads) } else { arch::place_quads::<16>(panel, quads) }
-        } else {
-            tile::place::<X, i16, 1>(panel, pixels, pixel, k, x)
+        if size_of::<X>() == 1 {
+            let quads = bytemuck::cast_slice::<X, u8>(x).as_chunks().0;
+            let panel = panel.get_mut(k / 2 * pixels + pixel..).unwrap_or_default();
+            return arch::place_quads(panel, pixels, quads);
         }
+        tile::place::<X, i16>(panel, pixels, pixel, k, x)
     }
 
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
@@ -49,20 +48,10 @@ impl Tile for DspTile {
         }
     }
 
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
-        for cells in panel[pixel..].chunks_mut(pixels).take(2 * quads.end).skip(2 * quads.start) {
-            cells[0] = 0;
-        }
-    }
-
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 4]; 2], sums: &mut [[[i32; 4]; 2]]) {
+        let multiply = if size_of::<X>() == 1 { arch::multiply_u8 } else { arch::multiply_i16 };
         for (pair, sums) in sums.iter_mut().enumerate() {
-            *sums = *start;
-            if size_of::<X>() == 1 {
-                arch::multiply::<false>(panel, weights.pair(pair), sums);
-            } else {
-                arch::multiply::<true>(panel, weights.pair(pair), sums);
-            }
+            multiply(panel, weights.pair(pair), &start[0], sums);
         }
     }
 

@@ -74,7 +74,7 @@ pub(super) fn conv_rows<T: Tile>(
         };
         let mut weights = weights;
         if !is_column {
-            (patches, weights) = patches.narrow(weights, first_row, x.height);
+            patches.narrow(&mut weights, first_row, x.height);
         }
         let out_step = if is_column { y.row_step } else { channels };
         Product { patches, weights, outputs: channels, out_step, out_base: 0, out_channels: channels }.run::<T>(
@@ -146,14 +146,14 @@ fn transpose_row<T: Tile>(
         let together = if channels.is_multiple_of(2) { 1 } else { phases.count.max(1) };
         for phase in (0..phases.count).step_by(together) {
             let matrix = Matrix { outputs: together * channels, ..matrix };
-            let weights = Weights::of(&weights[phase / together * matrix.int_len()..], matrix);
+            let mut weights = Weights::of(&weights[phase / together * matrix.int_len()..], matrix);
             let first_phase = phases.first + phase;
             // Output columns are `stride * t + phase - padding` for `t` from `first` to `last`.
             let last_column = usize::from(output.width) - 1 + padding[1];
             let first = padding[1].saturating_sub(first_phase + together - 1).div_ceil(stride[1]);
             let last = last_column.checked_sub(first_phase).map(|column| column / stride[1]);
             let in_channels = usize::from(input.channels);
-            let patches = Patches {
+            let mut patches = Patches {
                 at: x.place(first_row, (first + 1) as isize - phases.taps as isize, in_channels),
                 pixel_step: in_channels,
                 len: phases.taps * in_channels,
@@ -161,11 +161,12 @@ fn transpose_row<T: Tile>(
                 row_step: x.row_step,
                 count: last.map_or(0, |last| (last + 1).saturating_sub(first)),
             };
-            let ((patches, weights), out_step) = match column {
-                Some(Column { count, out_step }) => {
-                    ((Patches { pixel_step: x.row_step, count, ..patches }, weights), out_step)
-                }
-                None => (patches.narrow(weights, first_row, x.height), stride[1] * channels),
+            let out_step = if let Some(column) = column {
+                (patches.pixel_step, patches.count) = (x.row_step, column.count);
+                column.out_step
+            } else {
+                patches.narrow(&mut weights, first_row, x.height);
+                stride[1] * channels
             };
             Product {
                 patches,

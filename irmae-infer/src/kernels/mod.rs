@@ -52,9 +52,7 @@ pub use packing::{int_weights_len, scratch_len};
 pub use packing::{pack_float, pack_int};
 #[cfg(any(test, irmae_v6m))]
 pub use paired::Paired;
-pub use params::{
-    ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows,
-};
+pub use params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
 pub use portable::Portable;
 
 /// Row kernels. `Rows` holds the input rows that are in memory, between zeros.

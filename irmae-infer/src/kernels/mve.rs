@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::arch::mve::{self as arch, GRANULE};
 use super::fpu::FpuTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
 use super::tile::{Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, float, lower};
 
@@ -73,13 +73,16 @@ impl Tile for MveTile {
         }
     }
 
-    fn store<Y: Integer>(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut [Y]) {
+    fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
         if !params.is_linear() || place.lanes > 1 {
             return place.store(params, channel, sums, y);
         }
         if let Some(range) = place.range(0, sums.len(), y.len()) {
             let (bias, multiplier) = (&params.bias[channel..], &params.multiplier[channel..]);
-            arch::store_pixel(sums, bias, multiplier, params.clamp, &mut y[range]);
+            match y {
+                IntsMut::U8(y) => arch::store_pixel(sums, bias, multiplier, params.clamp, &mut y[range]),
+                IntsMut::I16(y) => arch::store_pixel(sums, bias, multiplier, params.clamp, &mut y[range]),
+            }
         }
     }
 

@@ -17,7 +17,7 @@
 //! such a word is `256 q + (p + 128)`: see [`Tile`](super::tile::Tile) for what that is good for.
 
 use crate::format::Element;
-use crate::layer::{Op, Shape, Window};
+use crate::layer::{DECODES, Op, Shape, Window};
 
 /// Shape of a matrix of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,11 @@ impl Matrix {
     /// Words of an `i8` matrix.
     pub(crate) const fn int_len(self) -> usize {
         self.outputs.div_ceil(2) * self.pair_len()
+    }
+
+    /// [`Matrix::int_len`], `None` where it does not fit.
+    fn checked_int_len(self) -> Option<usize> {
+        self.outputs.div_ceil(2).checked_mul(self.pair_len())
     }
 
     /// Weights of an `f32` or `f16` matrix.
@@ -121,40 +126,38 @@ pub(crate) fn dense_matrix(input: Shape, output: Shape) -> Matrix {
 
 /// Words that the weights of an `i8` layer take; `None` where the count does not fit 31 bits.
 pub fn int_weights_len(op: Op, input: Shape, output: Shape) -> Option<usize> {
-    let words = |outputs: u64, inputs: u64| outputs.div_ceil(2).checked_mul(2 * inputs.div_ceil(4));
-    let channels = u64::from(input.channels);
     let len = match op {
         Op::Dense => {
-            let [rows_in, rows_out] = [input, output].map(|shape| u64::from(shape.height));
-            let [len_in, len_out] = [input, output].map(|shape| u64::from(shape.width) * u64::from(shape.channels));
-            words(len_out, len_in)?.checked_mul(rows_in * rows_out)?
+            let rows = usize::from(input.height).checked_mul(output.height.into())?;
+            dense_matrix(input, output).checked_int_len()?.checked_mul(rows)?
         }
-        Op::Conv(window) => words(output.channels.into(), window.taps() as u64 * channels)?,
+        Op::Conv(window) => conv_matrix(window, input, output).checked_int_len()?,
+        Op::ConvTranspose(_) if !DECODES => return None,
         Op::ConvTranspose(window) => {
             let stride = usize::from(window.stride[0]);
             (0..2 * stride)
                 .map(|n| transpose_matrix(window, input, output, n / 2, n % 2))
-                .try_fold(0_u64, |sum, matrix| sum.checked_add(words(matrix.outputs as u64, matrix.inputs as u64)?))?
+                .try_fold(0_usize, |sum, matrix| sum.checked_add(matrix.checked_int_len()?))?
         }
     };
-    (len <= i32::MAX as u64 / 4).then_some(len as usize)
+    (len <= i32::MAX as usize / 4).then_some(len)
 }
 
-/// Bytes of scratch memory that a layer's kernels take, beside its input; `None` where they do not fit.
+/// Bytes of scratch memory that a layer's kernels take, beside its input; what does not fit saturates.
 ///
 /// Integer layers keep a panel of input values, and, where the runs of a patch may be no whole fours, a patch with four values more;
 /// dense layers one pixel at 16 bits.
-pub fn scratch_len(op: Op, input: Shape, element: Element) -> Option<usize> {
+pub fn scratch_len(op: Op, input: Shape, element: Element) -> usize {
     if element == Element::F32 {
-        return Some(0);
+        return 0;
     }
     let channels = usize::from(input.channels);
     let inputs = match op {
-        Op::Dense => return input.row_len().checked_next_multiple_of(PANEL_GRANULE)?.checked_mul(2),
+        Op::Dense => return 2 * input.row_len().next_multiple_of(PANEL_GRANULE),
         Op::Conv(_) | Op::ConvTranspose(_) => op.span(0) * op.span(1) * channels,
     };
     let stage = if channels.is_multiple_of(4) { 0 } else { inputs.next_multiple_of(4) + 4 };
-    panel_len(inputs, element.size()).checked_add(stage * element.size())
+    panel_len(inputs, element.size()).saturating_add(stage * element.size())
 }
 
 /// Bytes of a panel: for `inputs` values that an output sums up, of eight pixels at the input's width, or of four at 16 bits.

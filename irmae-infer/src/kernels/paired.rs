@@ -64,15 +64,6 @@ impl Tile for PairedTile {
         }
     }
 
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
-        if pixels == 1 {
-            return PortableTile::clear::<X>(panel, pixels, pixel, quads);
-        }
-        let cells: &mut [i16] = bytemuck::cast_slice_mut(panel);
-        let cells = cells[pixel..].iter_mut().step_by(2).skip(4 * quads.start);
-        cells.take(4 * quads.len()).for_each(|cell| *cell = 0);
-    }
-
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {
         for (pair, sums) in sums.iter_mut().enumerate() {
             // What takes off what 128 adds to the weights of the first output does so for the second.

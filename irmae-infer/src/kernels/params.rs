@@ -92,6 +92,14 @@ impl<'a> Ints<'a> {
         }
     }
 
+    /// Their bytes.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        match self {
+            Ints::U8(values) => values,
+            Ints::I16(values) => bytemuck::cast_slice(values),
+        }
+    }
+
     /// Bytes of one.
     pub(super) fn element_size(&self) -> usize {
         match self {
@@ -113,6 +121,30 @@ pub enum IntsMut<'a> {
     U8(&'a mut [u8]),
     /// See [`Ints::I16`].
     I16(&'a mut [i16]),
+}
+
+impl IntsMut<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            IntsMut::U8(values) => values.len(),
+            IntsMut::I16(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts a value that is within the type's range, unless place `at` is beside the values.
+    #[inline]
+    pub fn set(&mut self, at: usize, value: i32) {
+        match self {
+            IntsMut::U8(values) => values.get_mut(at).into_iter().for_each(|to| *to = value as u8),
+            IntsMut::I16(values) => values.get_mut(at).into_iter().for_each(|to| *to = value as i16),
+        }
+    }
 }
 
 /// Output rows, each `row_step` values behind the last.
@@ -263,7 +295,7 @@ pub struct IntParams<'a> {
 
 impl<'a> IntParams<'a> {
     /// From accumulator to output, at the output's scale and within its range.
-    #[inline]
+    #[inline(never)]
     pub fn finish(&self, channel: usize, acc: i32) -> i32 {
         let q = quant::requantize(acc << self.acc_shift, self.multiplier[channel]);
         let y = match self.activation {

@@ -42,7 +42,7 @@ impl Tile for PortableTile {
 
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
         if pixels == 1 {
-            return tile::place::<X, i16, 1>(panel, pixels, pixel, k, x);
+            return tile::place::<X, i16>(panel, pixels, pixel, k, x);
         }
         let mut sum = 0;
         for (k, x) in (k..).zip(x) {
@@ -69,15 +69,6 @@ impl Tile for PortableTile {
             }
         }
         *sums = [sum0, sum1];
-    }
-
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
-        if pixels == 1 {
-            tile::clear::<i16, 1>(panel, pixels, pixel, quads);
-        } else {
-            let cells = panel[pixel..].iter_mut().step_by(2).skip(4 * quads.start);
-            cells.take(4 * quads.len()).for_each(|cell| *cell = 0);
-        }
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {

@@ -28,113 +28,77 @@ pub(super) struct Product<'a> {
 }
 
 impl Product<'_> {
-    pub(super) fn run<T: Tile>(
-        &self,
-        x: Ints<'_>,
-        params: &IntParams<'_>,
-        scratch: &mut [u32],
-        y: &mut IntsMut<'_>,
-    ) {
+    pub(super) fn run<T: Tile>(&self, x: Ints<'_>, params: &IntParams<'_>, scratch: &mut [u32], y: &mut IntsMut<'_>) {
         let panel_len = packing::panel_len(self.patches.inputs(), x.element_size()) / 4;
         let (panel, stage) = scratch.split_at_mut(panel_len.min(scratch.len()));
         let count = self.patches.count;
         let mut first = 0;
         while first < count {
-            let pixels = T::PIXELS.min(count - first);
-            // For few pixels, one at a time costs less than a panel that is mostly empty.
-            if 2 * pixels > T::PIXELS {
-                let sums = self.gather::<T>(x, first, [pixels, T::PIXELS], panel, stage);
-                self.multiply::<T>(first, pixels, sums, x, panel, params, y);
-                first += pixels;
-            } else {
-                let sums = self.gather::<T>(x, first, [1, 1], panel, stage);
-                self.multiply_pixel::<T>(first, sums.as_ref()[0], x, panel, params, y);
+            if T::SINGLE_PIXELS && 2 * (count - first) <= T::PIXELS {
+                let sums = self.patches.gather::<T>(x, first, [1, 1], panel, stage);
+                multiply_one::<T>(&self.panel(panel, first, [1, 1]), sums.as_ref()[0], x, params, y);
                 first += 1;
+                continue;
             }
+            // Otherwise pixels that have been made already fill up the last panel.
+            let start = if T::SINGLE_PIXELS { first } else { first.min(count.saturating_sub(T::PIXELS)) };
+            let pixels = [T::PIXELS.min(count - start), T::PIXELS];
+            let sums = self.patches.gather::<T>(x, start, pixels, panel, stage);
+            multiply_all::<T>(&self.panel(panel, start, pixels), sums, x, params, y);
+            first = start + pixels[0];
         }
     }
 
-    /// See [`Patches::gather`].
-    fn gather<T: Tile>(
-        &self,
-        x: Ints<'_>,
-        first: usize,
-        pixels: [usize; 2],
-        panel: &mut [u32],
-        stage: &mut [u32],
-    ) -> T::Lanes {
-        match x {
-            Ints::U8(x) => self.patches.gather::<T, u8>(x, first, pixels, panel, stage),
-            Ints::I16(x) => self.patches.gather::<T, i16>(x, first, pixels, panel, stage),
-        }
-    }
-
-    /// All outputs of a panel's pixels, of whose inputs the sums are given; `x` tells their type.
-    fn multiply<T: Tile>(
-        &self,
-        first: usize,
-        count: usize,
-        mut offsets: T::Lanes,
-        x: Ints<'_>,
-        panel: &[u32],
-        params: &IntParams<'_>,
-        y: &mut IntsMut<'_>,
-    ) {
-        for offset in offsets.as_mut() {
-            *offset = -*offset << 7;
-        }
-        let starts = [offsets, if T::OFFSETS_Q { offsets } else { T::ZERO }];
-        let panel = Panel {
-            cells: panel,
-            weights: self.weights,
-            outputs: self.outputs,
-            channels: self.out_channels,
-            place: self.place(first, T::PIXELS, count),
-        };
-        let mut channel = match (x, &mut *y) {
-            (Ints::U8(_), IntsMut::U8(y)) => T::multiply_store::<u8, u8>(&panel, &starts, params, y),
-            (Ints::U8(_), IntsMut::I16(y)) => T::multiply_store::<u8, i16>(&panel, &starts, params, y),
-            (Ints::I16(_), IntsMut::U8(y)) => T::multiply_store::<i16, u8>(&panel, &starts, params, y),
-            (Ints::I16(_), IntsMut::I16(y)) => T::multiply_store::<i16, i16>(&panel, &starts, params, y),
-        };
-        let mut sums = [[T::ZERO; 2]; PAIRS];
-        for v in (channel..panel.outputs).step_by(2 * PAIRS) {
-            let outputs = (panel.outputs - v).min(2 * PAIRS);
-            let pairs = &mut sums[..outputs.div_ceil(2)];
-            match x {
-                Ints::U8(_) => T::multiply::<u8>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
-                Ints::I16(_) => T::multiply::<i16>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
-            }
-            let sums = bytemuck::cast_slice(&sums.as_flattened()[..outputs]);
-            channel = store::<T>(params, [channel, panel.channels], panel.place.skip(v), sums, y);
-        }
-    }
-
-    /// All outputs of one pixel.
-    fn multiply_pixel<T: Tile>(
-        &self,
-        pixel: usize,
-        x_sum: i32,
-        x: Ints<'_>,
-        panel: &[u32],
-        params: &IntParams<'_>,
-        y: &mut IntsMut<'_>,
-    ) {
-        let mut channel = 0;
-        let mut sums = [[0; 2]; PIXEL_PAIRS];
-        for v in (0..self.outputs).step_by(2 * PIXEL_PAIRS) {
-            let outputs = (self.outputs - v).min(2 * PIXEL_PAIRS);
-            sums.fill(start::<T>(x_sum));
-            multiply_pixel::<T>(x, panel, self.weights.skip(v / 2), &mut sums[..outputs.div_ceil(2)]);
-            let sums = &sums.as_flattened()[..outputs];
-            channel = store::<T>(params, [channel, self.out_channels], self.place(pixel, 1, 1).skip(v), sums, y);
-        }
-    }
-
-    /// Where the outputs of pixels from `first` on go.
-    fn place(&self, first: usize, lanes: usize, count: usize) -> Place {
+    /// A filled panel, of which `count` pixels from `first` on are asked for.
+    fn panel<'a>(&'a self, cells: &'a [u32], first: usize, [count, lanes]: [usize; 2]) -> Panel<'a> {
         let at = self.out_base.wrapping_add_unsigned(first * self.out_step);
-        Place { at, step: self.out_step, lanes, count }
+        let place = Place { at, step: self.out_step, lanes, count };
+        Panel { cells, weights: self.weights, outputs: self.outputs, channels: self.out_channels, place }
+    }
+}
+
+/// All outputs of a panel's pixels, of whose inputs the sums are given; `x` tells their type.
+#[inline(never)]
+fn multiply_all<T: Tile>(
+    panel: &Panel<'_>,
+    mut offsets: T::Lanes,
+    x: Ints<'_>,
+    params: &IntParams<'_>,
+    y: &mut IntsMut<'_>,
+) {
+    for offset in offsets.as_mut() {
+        *offset = -*offset << 7;
+    }
+    let starts = [offsets, if T::OFFSETS_Q { offsets } else { T::ZERO }];
+    let mut channel = match (x, &mut *y) {
+        (Ints::U8(_), IntsMut::U8(y)) => T::multiply_store::<u8, u8>(panel, &starts, params, y),
+        (Ints::U8(_), IntsMut::I16(y)) => T::multiply_store::<u8, i16>(panel, &starts, params, y),
+        (Ints::I16(_), IntsMut::U8(y)) => T::multiply_store::<i16, u8>(panel, &starts, params, y),
+        (Ints::I16(_), IntsMut::I16(y)) => T::multiply_store::<i16, i16>(panel, &starts, params, y),
+    };
+    let mut sums = [[T::ZERO; 2]; PAIRS];
+    for v in (channel..panel.outputs).step_by(2 * PAIRS) {
+        let outputs = (panel.outputs - v).min(2 * PAIRS);
+        let pairs = &mut sums[..outputs.div_ceil(2)];
+        match x {
+            Ints::U8(_) => T::multiply::<u8>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
+            Ints::I16(_) => T::multiply::<i16>(panel.cells, panel.weights.skip(v / 2), &starts, pairs),
+        }
+        let sums = bytemuck::cast_slice(&sums.as_flattened()[..outputs]);
+        channel = store::<T>(params, [channel, panel.channels], panel.place.skip(v), sums, y);
+    }
+}
+
+/// The same for a panel of one pixel.
+fn multiply_one<T: Tile>(panel: &Panel<'_>, x_sum: i32, x: Ints<'_>, params: &IntParams<'_>, y: &mut IntsMut<'_>) {
+    let mut channel = 0;
+    let mut sums = [[0; 2]; PIXEL_PAIRS];
+    for v in (0..panel.outputs).step_by(2 * PIXEL_PAIRS) {
+        let outputs = (panel.outputs - v).min(2 * PIXEL_PAIRS);
+        sums.fill(start::<T>(x_sum));
+        multiply_pixel::<T>(x, panel.cells, panel.weights.skip(v / 2), &mut sums[..outputs.div_ceil(2)]);
+        let sums = &sums.as_flattened()[..outputs];
+        channel = store::<T>(params, [channel, panel.channels], panel.place.skip(v), sums, y);
     }
 }
 
@@ -163,11 +127,10 @@ pub(super) fn dense_accumulate<T: Tile>(x: Ints<'_>, weights: &[u32], panel: &mu
 /// Fills a panel of one pixel with `x`, and zeros up to what a tile takes. Gives the sum.
 fn place_pixel<T: Tile, X: Integer>(x: &[X], panel: &mut [u32]) -> i32 {
     let (fours, rest) = x.as_chunks::<4>();
-    if !x.len().is_multiple_of(T::INPUTS) {
+    if T::INPUTS > 4 && !x.len().is_multiple_of(T::INPUTS) {
         T::clear::<X>(panel, 1, 0, fours.len()..x.len().next_multiple_of(T::INPUTS) / 4);
     }
-    let mut last = [X::zeroed(); 4];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let last = core::array::from_fn::<X, 4, _>(|n| rest.get(n).copied().unwrap_or(X::zeroed()));
     let sum = T::place(panel, 1, 0, 0, fours.as_flattened());
     if rest.is_empty() { sum } else { sum + T::place(panel, 1, 0, x.len() - rest.len(), &last) }
 }
@@ -190,10 +153,7 @@ fn store<T: Tile>(
 ) -> usize {
     while !sums.is_empty() {
         let run = ((channels - channel) * place.lanes).min(sums.len());
-        match y {
-            IntsMut::U8(y) => T::store(params, channel, &sums[..run], place, y),
-            IntsMut::I16(y) => T::store(params, channel, &sums[..run], place, y),
-        }
+        T::store(params, channel, &sums[..run], place, y);
         let outputs = run / place.lanes;
         channel = if channel + outputs == channels { 0 } else { channel + outputs };
         (sums, place) = (&sums[run..], place.skip(outputs));

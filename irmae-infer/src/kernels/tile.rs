@@ -6,7 +6,7 @@ use core::ops::Range;
 use bytemuck::Pod;
 
 use super::packing::Matrix;
-use super::params::{IntParams, Integer};
+use super::params::{IntParams, Integer, IntsMut};
 
 /// A micro-kernel: products of a panel of input values with packed weights.
 ///
@@ -19,6 +19,8 @@ use super::params::{IntParams, Integer};
 pub(super) trait Tile: Sized {
     /// Pixels that one [`multiply`](Tile::multiply) serves.
     const PIXELS: usize;
+    /// Whether a few pixels cost less one at a time than in a panel that is mostly empty.
+    const SINGLE_PIXELS: bool = true;
     /// Values of a pixel in a panel are a multiple of this, those behind the last one 0.
     const INPUTS: usize = 4;
     /// Whether 128 is added to `q` as well as to `p`.
@@ -37,8 +39,8 @@ pub(super) trait Tile: Sized {
     }
 
     /// Sets fours of values of pixel `pixel` of `pixels` to 0, before others are placed, and may set all of a multiple of
-    /// [`Tile::INPUTS`] that they are part of.
-    fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>);
+    /// [`Tile::INPUTS`] that they are part of. Of tiles that take values in fours nothing is asked.
+    fn clear<X: Integer>(_panel: &mut [u32], _pixels: usize, _pixel: usize, _quads: Range<usize>) {}
 
     /// Products of a panel of [`Tile::PIXELS`] pixels with pairs of outputs: `sums[n][i][px] = start[i][px] + sum_k w_k x_k`, `w` being
     /// the weights of output `i` of pair `n` as they are multiplied.
@@ -53,7 +55,7 @@ pub(super) trait Tile: Sized {
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]);
 
     /// Outputs of consecutive channels from their sums.
-    fn store<Y: Integer>(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut [Y]) {
+    fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
         place.store(params, channel, sums, y);
     }
 
@@ -162,7 +164,8 @@ pub(super) struct Weights<'a> {
 impl<'a> Weights<'a> {
     /// Those of a matrix.
     pub(super) fn of(words: &'a [u32], matrix: Matrix) -> Self {
-        Self { words: &words[..matrix.int_len()], pair_len: matrix.pair_len(), quads: matrix.quads() }
+        let words = words.get(..matrix.int_len()).unwrap_or_default();
+        Self { words, pair_len: matrix.pair_len(), quads: matrix.quads() }
     }
 
     /// Those from pair `pair` on.
@@ -177,7 +180,8 @@ impl<'a> Weights<'a> {
 
     /// Of one pair.
     pub(super) fn pair(&self, pair: usize) -> &'a [u32] {
-        &self.words[pair * self.pair_len..][..2 * self.quads]
+        let start = pair * self.pair_len;
+        self.words.get(start..start + 2 * self.quads).unwrap_or_default()
     }
 }
 
@@ -205,24 +209,17 @@ impl Place {
     }
 
     /// [`Tile::store`].
-    #[inline]
-    pub(super) fn store<Y: Integer>(self, params: &IntParams<'_>, channel: usize, sums: &[i32], y: &mut [Y]) {
+    pub(super) fn store(self, params: &IntParams<'_>, channel: usize, sums: &[i32], y: &mut IntsMut<'_>) {
         let outputs = sums.len() / self.lanes;
         for pixel in 0..self.count {
             // Pixels beside the row have no outputs.
             let Some(range) = self.range(pixel, outputs, y.len()) else { continue };
-            for ((n, y), sums) in y[range].iter_mut().enumerate().zip(sums.chunks_exact(self.lanes)) {
+            for ((n, at), sums) in range.enumerate().zip(sums.chunks_exact(self.lanes)) {
                 let sum = params.bias[channel + n].wrapping_add(sums[pixel]);
-                *y = Y::from_clamped(params.finish(channel + n, sum));
+                y.set(at, params.finish(channel + n, sum));
             }
         }
     }
-}
-
-/// Place of half `m` (two values, `k` and `k + 2`) of a pixel in a panel that keeps `HALVES` halves of a pixel together.
-#[inline(always)]
-const fn half_index<const HALVES: usize>(m: usize, pixels: usize, pixel: usize) -> usize {
-    (m / HALVES * pixels + pixel) * HALVES + m % HALVES
 }
 
 /// [`Tile::place_all`], pixel by pixel.
@@ -234,31 +231,22 @@ pub(super) fn place_runs<T: Tile, X: Integer>(panel: &mut [u32], runs: &Runs<'_,
     }
 }
 
-/// [`Tile::place`] for panels with `HALVES` halves of a pixel together and cells of type `C`.
+/// [`Tile::place`] for panels with cells of type `C`, and two cells of each pixel side by side.
 #[inline]
-pub(super) fn place<X: Integer + Into<C>, C: Pod, const HALVES: usize>(
+pub(super) fn place<X: Integer + Into<C>, C: Pod>(
     panel: &mut [u32],
     pixels: usize,
     pixel: usize,
     k: usize,
     x: &[X],
 ) -> i32 {
-    let cells: &mut [C] = bytemuck::cast_slice_mut(panel);
-    let mut sum = 0_i32;
-    for (k, &x) in (k..).zip(x) {
-        let half = k / 4 * 2 + k % 2;
-        cells[half_index::<HALVES>(half, pixels, pixel) * 2 + k % 4 / 2] = x.into();
-        sum += x.to_i32();
+    let halves: &mut [[C; 2]] = bytemuck::cast_slice_mut(panel);
+    let cells = halves.get_mut(k / 2 * pixels + pixel..).unwrap_or_default().chunks_mut(2 * pixels);
+    let mut sum = 0;
+    for (cells, &[a, b, c, d]) in cells.zip(x.as_chunks().0) {
+        cells[0] = [a.into(), c.into()];
+        cells[pixels] = [b.into(), d.into()];
+        sum += a.to_i32() + b.to_i32() + c.to_i32() + d.to_i32();
     }
     sum
-}
-
-/// [`Tile::clear`], see [`place`].
-#[inline]
-pub(super) fn clear<C: Pod, const HALVES: usize>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
-    let cells: &mut [C] = bytemuck::cast_slice_mut(panel);
-    for m in 2 * quads.start..2 * quads.end {
-        let at = half_index::<HALVES>(m, pixels, pixel) * 2;
-        cells[at..at + 2].fill(C::zeroed());
-    }
 }

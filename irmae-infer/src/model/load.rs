@@ -1,7 +1,5 @@
 //! The checks of [`Model::load`](super::Model::load): all that can be wrong with a file is found here.
 
-use heapless::Vec;
-
 use super::{Layer, Model, Region, Weights, align};
 use crate::error::LoadError;
 use crate::format::{
@@ -10,25 +8,31 @@ use crate::format::{
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
 use crate::kernels::{IntParams, int_weights_len, scratch_len};
-use crate::layer::{Op, Shape};
+use crate::layer::{DECODES, Op, Shape};
+use crate::pipeline::Progress;
 use crate::sample::{RawType, Transfer};
 
-/// Checks and takes apart a file whose first byte is aligned.
-pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
-    let envelope = Envelope::parse(bytes)?;
-    if cfg!(not(feature = "float")) && envelope.precision != Precision::I8 {
+/// Checks and takes apart a file whose first byte is aligned, into `model`, which has no layers.
+pub(super) fn load<'a>(model: &mut Model<'a>, bytes: &'a [u8]) -> Result<(), LoadError> {
+    model.envelope = Envelope::parse(bytes)?;
+    if cfg!(not(feature = "float")) && model.envelope.precision != Precision::I8 {
         return Err(LoadError::Precision);
     }
-    let mut fields = Fields::new(envelope.header(bytes));
-    let header = fields.header().ok_or(LoadError::Header)?;
+    if !DECODES && model.envelope.kind == Kind::Decoder {
+        return Err(LoadError::Decoder);
+    }
+    let mut fields = Fields::new(model.envelope.header(bytes));
+    let header = fields.header();
+    if !fields.is_sound() {
+        return Err(LoadError::Header);
+    }
     check_code(&header)?;
-    let mut sections = Sections::new(envelope.blob(bytes));
-    let transfer = load_transfer(&envelope, &header, &mut sections).ok_or(LoadError::Length)?;
-    let steps = sections.take(header.bits.len()).ok_or(LoadError::Length)?;
-    let Header { raw, frame, bits, input, input_clamp } = header;
-    let mut model = Model { envelope, raw, frame, bits, steps, transfer, input_clamp, layers: Vec::new(), scratch: 0 };
-    load_layers(&mut model, input, fields, sections)?;
-    Ok(model)
+    let mut sections = Sections::new(model.envelope.blob(bytes));
+    model.transfer = load_transfer(&model.envelope, &header, &mut sections);
+    model.steps = sections.take(header.bits.len());
+    (model.raw, model.frame, model.bits, model.input_clamp) =
+        (header.raw, header.frame, header.bits, header.input_clamp);
+    load_layers(model, header.input, fields, sections)
 }
 
 fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
@@ -36,15 +40,15 @@ fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
     if widths && (1..=MAX_CODE).contains(&header.bits.len()) { Ok(()) } else { Err(LoadError::Code) }
 }
 
-fn load_transfer<'a>(envelope: &Envelope, header: &Header<'_>, sections: &mut Sections<'a>) -> Option<Transfer<'a>> {
+fn load_transfer<'a>(envelope: &Envelope, header: &Header<'_>, sections: &mut Sections<'a>) -> Transfer<'a> {
     let channels = usize::from(header.frame.channels);
     let real = envelope.precision != Precision::I8 || header.raw == RawType::F32;
-    Some(match (header.raw, envelope.kind) {
-        _ if real => Transfer::Real { offset: sections.take(channels)?, gain: sections.take(channels)? },
+    match (header.raw, envelope.kind) {
+        _ if real => Transfer::Real { offset: sections.take(channels), gain: sections.take(channels) },
         (RawType::U8, _) | (RawType::I16, Kind::Decoder) => Transfer::Identity,
         (RawType::U16, Kind::Decoder) => Transfer::OffsetBinary,
-        _ => Transfer::Fixed { offset: sections.take(channels)?, gain: sections.take(channels)? },
-    })
+        _ => Transfer::Fixed { offset: sections.take(channels), gain: sections.take(channels) },
+    }
 }
 
 /// Puts the layers into `model`, and says where its scratch memory starts.
@@ -61,14 +65,23 @@ fn load_layers<'a>(
     if element != end_element(precision, raw, is_encoder) || !element.holds(clamp) {
         return Err(LoadError::Layer { index: 0 });
     }
-    let count = fields.length().filter(|&count| count <= MAX_LAYERS).ok_or(LoadError::Header)? as u8;
-    for index in 0..count {
-        let layer = fields.layer().ok_or(LoadError::Header)?;
+    let count = fields.length();
+    if count > MAX_LAYERS {
+        return Err(LoadError::Header);
+    }
+    for index in 0..count as u8 {
+        let layer = fields.layer();
+        if !fields.is_sound() {
+            return Err(LoadError::Header);
+        }
         let is_misplaced = is_encoder && matches!(layer.op, Op::ConvTranspose(_));
         if is_misplaced || !is_sound(precision, input, &layer) {
             return Err(LoadError::Layer { index });
         }
-        let weights = load_weights(precision, input, &layer, &mut sections).ok_or(LoadError::Length)?;
+        let weights = load_weights(precision, input, &layer, &mut sections);
+        if !sections.is_whole() {
+            return Err(LoadError::Length);
+        }
         if let Weights::I8(params) = &weights
             && !is_within_accumulator(layer.op, input, clamp, params)
         {
@@ -76,14 +89,16 @@ fn load_layers<'a>(
         }
         let LayerHeader { op, activation, output, element: output_element, .. } = layer;
         region = Region::plan(region.end, op, input, output, element, arriving);
-        scratch = scratch.max(scratch_len(op, input, element).ok_or(LoadError::Length)?);
-        let loaded = Layer { op, activation, input, output, input_element: element, output_element, weights, region };
-        arriving = loaded.block_rows();
-        model.layers.push(loaded).map_err(|_| LoadError::Header)?;
+        scratch = scratch.max(scratch_len(op, input, element));
+        arriving = op.block_rows(output);
+        let input_element = element;
+        // There is room for as many as have been counted.
+        let _ =
+            model.layers.push(Layer { op, activation, input, output, input_element, output_element, weights, region });
         (input, element, clamp) = (output, output_element, layer.clamp);
     }
     if count == 0 || input != output || element != end_element(precision, raw, !is_encoder) {
-        return Err(LoadError::Layer { index: count.saturating_sub(1) });
+        return Err(LoadError::Layer { index: (count as u8).saturating_sub(1) });
     }
     if !sections.is_empty() {
         return Err(LoadError::Length);
@@ -91,7 +106,8 @@ fn load_layers<'a>(
     // Behind the layers' parts: what the last one makes at a time, then scratch memory for whichever is at work.
     let made = arriving.saturating_mul(output.row_len()).saturating_mul(element.size());
     model.scratch = align(region.end.saturating_add(made));
-    let needed = align(model.scratch.saturating_add(scratch));
+    let progress = size_of::<Progress>() * model.layers.len();
+    let needed = align(model.scratch.saturating_add(scratch)).saturating_add(progress);
     check_buffer_len(model.buffer_len(), needed)
 }
 
@@ -124,34 +140,34 @@ fn is_sound(precision: Precision, input: Shape, layer: &LayerHeader) -> bool {
         && layer.element.holds(layer.clamp)
 }
 
+#[inline(never)]
 fn load_weights<'a>(
     precision: Precision,
     input: Shape,
     layer: &LayerHeader,
     sections: &mut Sections<'a>,
-) -> Option<Weights<'a>> {
+) -> Weights<'a> {
     let LayerHeader { op, output, activation, .. } = *layer;
-    Some(match precision {
+    match precision {
         #[cfg(feature = "float")]
-        Precision::F32 => Weights::F32(load_float(input, layer, sections)?),
+        Precision::F32 => Weights::F32(load_float(input, layer, sections)),
         #[cfg(feature = "float")]
-        Precision::F16 => Weights::F16(load_float(input, layer, sections)?),
-        #[cfg(not(feature = "float"))]
-        Precision::F32 | Precision::F16 => return None,
-        Precision::I8 => {
+        Precision::F16 => Weights::F16(load_float(input, layer, sections)),
+        // Without the feature others are refused before.
+        _ => {
             let channels = usize::from(output.channels);
             let post_len = if activation.is_curved() { channels } else { 0 };
             Weights::I8(IntParams {
-                weights: sections.take(int_weights_len(op, input, output)?)?,
-                bias: sections.take(op.bias_len(output))?,
+                weights: sections.take(int_weights_len(op, input, output).unwrap_or(usize::MAX)),
+                bias: sections.take(op.bias_len(output)),
                 acc_shift: layer.acc_shift,
-                multiplier: sections.take(channels)?,
-                post: [sections.take(post_len)?, sections.take(post_len)?],
+                multiplier: sections.take(channels),
+                post: [sections.take(post_len), sections.take(post_len)],
                 activation,
                 clamp: layer.clamp,
             })
         }
-    })
+    }
 }
 
 #[cfg(feature = "float")]
@@ -159,14 +175,10 @@ fn load_float<'a, W: FloatWeight>(
     input: Shape,
     layer: &LayerHeader,
     sections: &mut Sections<'a>,
-) -> Option<FloatParams<'a, W>> {
+) -> FloatParams<'a, W> {
     let bias_len = layer.op.bias_len(layer.output);
-    let weights_len = layer.op.fan_in(input).checked_mul(bias_len)?;
-    Some(FloatParams {
-        weights: sections.take(weights_len)?,
-        bias: sections.take(bias_len)?,
-        activation: layer.activation,
-    })
+    let weights_len = layer.op.fan_in(input).saturating_mul(bias_len);
+    FloatParams { weights: sections.take(weights_len), bias: sections.take(bias_len), activation: layer.activation }
 }
 
 /// Whether `|bias| + sum |w| |x|`, shifted, stays within `i32` whatever the input, so that sums are exact in any order.

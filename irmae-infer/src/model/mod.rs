@@ -120,16 +120,60 @@ pub struct Model<'a> {
     scratch: usize,
 }
 
+/// Memory for a model, which [`ModelSlot::load`] makes there: a model moved out of [`Model::load`] may take a kilobyte of flash for
+/// the moving.
+#[derive(Debug, Clone)]
+pub struct ModelSlot<'a> {
+    model: Model<'a>,
+}
+
+impl Default for ModelSlot<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a> ModelSlot<'a> {
+    /// Empty.
+    #[inline]
+    pub const fn new() -> Self {
+        let model = Model {
+            envelope: Envelope::NONE,
+            raw: RawType::U8,
+            frame: Shape::flat(0),
+            bits: &[],
+            steps: &[],
+            transfer: Transfer::Identity,
+            input_clamp: [0; 2],
+            layers: Vec::new(),
+            scratch: 0,
+        };
+        Self { model }
+    }
+
+    /// [`Model::load`], into this memory.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load(&mut self, bytes: &'a [u8]) -> Result<&Model<'a>, LoadError> {
+        if !(bytes.as_ptr() as usize).is_multiple_of(crate::format::ALIGNMENT) {
+            return Err(LoadError::Misaligned);
+        }
+        self.model.layers.clear();
+        load::load(&mut self.model, bytes)?;
+        Ok(&self.model)
+    }
+}
+
 impl<'a> Model<'a> {
     /// Checks `bytes` once and for all: checksum, lengths, shapes, ranges of the accumulators, size of the buffer.
     ///
     /// # Errors
     /// A [`LoadError`] that says what is wrong; hostile bytes are refused like damaged ones.
     pub fn load(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        if !(bytes.as_ptr() as usize).is_multiple_of(crate::format::ALIGNMENT) {
-            return Err(LoadError::Misaligned);
-        }
-        load::load(bytes)
+        let mut slot = ModelSlot::new();
+        slot.load(bytes)?;
+        Ok(slot.model)
     }
 
     /// That this model has the id `expected`, as an encoder and its decoder have one in common.

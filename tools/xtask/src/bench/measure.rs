@@ -61,9 +61,13 @@ impl Core {
 
     /// Code of the smallest programs that run `case`: one that encodes, and one that also decodes. They must work.
     pub(super) fn code_bytes(&self, env: &Env, counter: &Counter, case: &Path) -> Result<[u64; 2], BenchError> {
-        let encoder = self.code_bytes_of(env, counter, "encoder", case, &["encoder.irmae", "input.bin"])?;
-        let both = self.code_bytes_of(env, counter, "codec", case, &["encoder.irmae", "decoder.irmae", "input.bin"])?;
-        Ok([encoder, both])
+        let encoder = [&["--no-default-features"][..], &["encoder.irmae", "input.bin"]];
+        let both =
+            [&["--no-default-features", "--features", "decode"][..], &["encoder.irmae", "decoder.irmae", "input.bin"]];
+        Ok([
+            self.code_bytes_of(env, counter, "encoder", case, encoder)?,
+            self.code_bytes_of(env, counter, "codec", case, both)?,
+        ])
     }
 
     fn code_bytes_of(
@@ -72,10 +76,10 @@ impl Core {
         counter: &Counter,
         name: &str,
         case: &Path,
-        carried: &[&str],
+        [arguments, carried]: [&[&str]; 2],
     ) -> Result<u64, BenchError> {
         let cases = case.parent().unwrap_or(case);
-        let program = Program { name, cases, arguments: &["--no-default-features"] };
+        let program = Program { name, cases, arguments };
         let image = image::build(env, self.board(), program, &self.folder(env))?;
         counter.run(self.board(), &image, &self.folder(env))?;
         let mut code_bytes = image.sizes.flash;

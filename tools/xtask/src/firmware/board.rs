@@ -43,7 +43,7 @@ pub(crate) static BOARDS: [Board; 9] = [
     arm("an385-m0", "Cortex-M0+ code on M3", "thumbv6m-none-eabi", None, "mps2-an385"),
     arm("an385", "Cortex-M3", "thumbv7m-none-eabi", None, "mps2-an385"),
     arm("an386-soft", "Cortex-M4, no FPU", "thumbv7em-none-eabi", None, "mps2-an386"),
-    arm("an386", "Cortex-M4F", "thumbv7em-none-eabihf", Some("cortex-m4"), "mps2-an386"),
+    arm("an386", "Cortex-M4F", "thumbv7em-none-eabihf", None, "mps2-an386"),
     arm("an500", "Cortex-M7", "thumbv7em-none-eabihf", Some("cortex-m7"), "mps2-an500"),
     an547("an547-soft", "Cortex-M55, no FPU", "thumbv8m.main-none-eabi", None),
     an547("an547", "Cortex-M55, MVE", "thumbv8m.main-none-eabihf", Some("cortex-m55")),

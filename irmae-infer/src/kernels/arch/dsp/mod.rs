@@ -24,7 +24,7 @@ mod pixel;
 mod place;
 
 pub(in crate::kernels) use columns::{add_columns, expand_columns};
-pub(in crate::kernels) use panel::{multiply, multiply_store};
+pub(in crate::kernels) use panel::{multiply_i16, multiply_store, multiply_u8};
 pub(in crate::kernels) use pixel::multiply_pixel;
 pub(in crate::kernels) use place::{place_four, place_quads};
 

@@ -1,6 +1,6 @@
 //! Four pixels by pairs of outputs.
 
-use core::arch::naked_asm;
+use core::{arch::naked_asm, ptr};
 
 use super::MAX_HALVES_U8;
 use crate::kernels::tile::PanelOutputs;
@@ -29,24 +29,15 @@ macro_rules! half {
     };
 }
 
-/// Eight halves, at label 20.
-macro_rules! halves {
-    ($($extract:literal)?) => {
-        concat!(
-            ".p2align 2\n",
-            "20:\n",
-            half!($($extract)?), half!($($extract)?), half!($($extract)?), half!($($extract)?),
-            half!($($extract)?), half!($($extract)?), half!($($extract)?), half!($($extract)?),
-        )
-    };
-}
-
-/// In r2 the address at which [`halves`] are entered so that r2 of them, at least 1, leave a multiple of eight. Overwrites r12.
+/// In r2 the address at which a loop of `$count` halves at label 20 is entered so that r2 of them, at least 1, leave a multiple of its
+/// length. Overwrites r12.
 macro_rules! entry {
-    ($half_bytes:literal) => {
+    ($count:literal, $half_bytes:literal) => {
         concat!(
             "rsb r2, r2, #0
-             and r2, r2, #7
+             and r2, r2, #",
+            $count,
+            " - 1
              mov r12, #",
             $half_bytes,
             "
@@ -59,20 +50,41 @@ macro_rules! entry {
     };
 }
 
-/// See [`Tile::multiply`](crate::kernels::tile::Tile::multiply).
-pub(in crate::kernels) fn multiply<const IS_WIDE: bool>(panel: &[u32], weights: &[u32], sums: &mut [[i32; 4]; 2]) {
-    let most = if IS_WIDE { weights.len().max(1) } else { MAX_HALVES_U8 };
-    for (panel, weights) in panel.chunks(4 * most).zip(weights.chunks(most)) {
+/// See [`Tile::multiply`](crate::kernels::tile::Tile::multiply), for `u8` input.
+pub(in crate::kernels) fn multiply_u8(panel: &[u32], weights: &[u32], start: &[i32; 4], sums: &mut [[i32; 4]; 2]) {
+    assert!(panel.len() >= 4 * weights.len());
+    *sums = [*start, [0; 4]];
+    let mut done = 0;
+    while done < weights.len() {
+        let halves = MAX_HALVES_U8.min(weights.len() - done);
+        let mut added = [[0_i32; 4]; 2];
+        let mut job = PanelJob {
+            panel: panel.as_ptr().wrapping_add(4 * done),
+            weights: weights.as_ptr().wrapping_add(done),
+            halves,
+            skip_bytes: 0,
+            pairs: 0,
+            bias: ptr::null(),
+            multiplier: ptr::null(),
+            y: added.as_mut_ptr().cast(),
+            step: 0,
+            offsets: sums[0],
+        };
+        // SAFETY: there are as many halves, at least one; `added` is eight words.
+        unsafe { panel_u8(&mut job) };
+        sums[0] = added[0];
+        sums[1].iter_mut().zip(added[1]).for_each(|(sum, added)| *sum += added);
+        done += halves;
+    }
+}
+
+/// The same for `i16` input.
+pub(in crate::kernels) fn multiply_i16(panel: &[u32], weights: &[u32], start: &[i32; 4], sums: &mut [[i32; 4]; 2]) {
+    *sums = [*start, [0; 4]];
+    if !weights.is_empty() {
         assert!(panel.len() >= 4 * weights.len());
-        let (panel, weights_at, sums) = (panel.as_ptr(), weights.as_ptr(), sums.as_mut_ptr().cast());
-        // SAFETY: chunks are not empty, and lengths are as the functions want them; sums are eight words.
-        unsafe {
-            if IS_WIDE {
-                multiply_panel_i16(panel, weights_at, weights.len(), sums);
-            } else {
-                multiply_panel_u8(panel, weights_at, weights.len(), sums);
-            }
-        }
+        // SAFETY: lengths have been checked; sums are eight words.
+        unsafe { panel_i16(panel.as_ptr(), weights.as_ptr(), weights.len(), sums.as_mut_ptr().cast()) };
     }
 }
 
@@ -100,63 +112,28 @@ pub(in crate::kernels) fn multiply_store(outputs: &mut PanelOutputs<'_>, offsets
         offsets,
     };
     // SAFETY: lengths have been checked.
-    unsafe { requantize_panel_u8(&mut job) };
+    unsafe { panel_u8(&mut job) };
     true
 }
 
-/// Adds the products of four pixels with a pair of outputs, for `u8` input: `sums[0..4] += sum u x`, `sums[4..8] += sum q x`.
-///
-/// # Safety
-/// `halves` is 1 to 128. `panel` has `4 * halves` words and `weights` `halves` words.
-#[unsafe(naked)]
-unsafe extern "C" fn multiply_panel_u8(panel: *const u32, weights: *const u32, halves: usize, sums: *mut i32) {
-    naked_asm!(
-        cpu!(),
-        "push {{r0, r3, r4-r11, lr}}",
-        "ldm r3, {{r4-r7}}",
-        "ldm r3, {{r8-r11}}",
-        "add r12, r0, r2, lsl #4",
-        "str r12, [sp]",
-        entry!("44"),
-        "bx r2",
-        halves!(),
-        "ldr r12, [sp]",
-        "cmp r0, r12",
-        "bne 20b",
-        "ldr r12, [sp, #4]",
-        "sub r8, r8, r4",
-        "sub r9, r9, r5",
-        "sub r10, r10, r6",
-        "sub r11, r11, r7",
-        "stm r12!, {{r4-r7}}",
-        "ldm r12, {{r4-r7}}",
-        "add r4, r4, r8, asr #8",
-        "add r5, r5, r9, asr #8",
-        "add r6, r6, r10, asr #8",
-        "add r7, r7, r11, asr #8",
-        "stm r12, {{r4-r7}}",
-        "pop {{r0, r3, r4-r11, pc}}",
-    );
-}
-
-/// As [`multiply_panel_u8`], for `i16` input.
+/// Adds the products of four pixels with a pair of outputs: `sums[0..4] += sum u x`, `sums[4..8] += sum q x`.
 ///
 /// # Safety
 /// `halves` is at least 1. `panel` has `4 * halves` words and `weights` `halves` words.
 #[unsafe(naked)]
-unsafe extern "C" fn multiply_panel_i16(panel: *const u32, weights: *const u32, halves: usize, sums: *mut i32) {
+unsafe extern "C" fn panel_i16(panel: *const u32, weights: *const u32, halves: usize, sums: *mut i32) {
     naked_asm!(
         cpu!(),
         "push {{r0, r3, r4-r11, lr}}",
         "ldm r3, {{r4-r11}}",
         "add r12, r0, r2, lsl #4",
         "str r12, [sp]",
-        entry!("48"),
+        entry!("2", "48"),
         "bx r2",
-        halves!(
-            "sxtb16 r12, r12, ror #8
-"
-        ),
+        ".p2align 2",
+        "20:",
+        half!("sxtb16 r12, r12, ror #8\n"),
+        half!("sxtb16 r12, r12, ror #8\n"),
         "ldr r12, [sp]",
         "cmp r0, r12",
         "bne 20b",
@@ -166,7 +143,7 @@ unsafe extern "C" fn multiply_panel_i16(panel: *const u32, weights: *const u32, 
     );
 }
 
-/// What [`requantize_panel_u8`] works on. The code knows the offsets of the fields.
+/// What [`panel_u8`] works on. The code knows the offsets of the fields.
 #[repr(C)]
 struct PanelJob {
     panel: *const u32,
@@ -175,10 +152,10 @@ struct PanelJob {
     /// From the end of a pair's weights to the next one's.
     skip_bytes: usize,
     pairs: usize,
-    /// Two a pair.
+    /// Two a pair. With no pairs, one is summed up and neither scaled nor narrowed.
     bias: *const i32,
     multiplier: *const i32,
-    /// Outputs of the first pixel, two a pair.
+    /// Outputs of the first pixel, two a pair; with no pairs eight words, `sum u x` and `sum q x`.
     y: *mut u8,
     /// From one pixel's outputs to the next one's.
     step: usize,
@@ -191,7 +168,7 @@ struct PanelJob {
 /// # Safety
 /// `job` describes memory as its fields say. `halves` is 1 to 128, `pairs` at least 1.
 #[unsafe(naked)]
-unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
+unsafe extern "C" fn panel_u8(job: &mut PanelJob) {
     naked_asm!(
         cpu!(),
         // On the stack: job, entry of the loop, end of the panel.
@@ -201,7 +178,7 @@ unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
         "ldr r1, [r0, #4]",
         "add r3, r3, r2, lsl #4",
         "str r3, [sp, #8]",
-        entry!("44"),
+        entry!("8", "44"),
         "str r2, [sp, #4]",
         "10:",
         "ldr r12, [sp]",
@@ -210,19 +187,33 @@ unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
         "ldm lr, {{r8-r11}}",
         "ldr r0, [r12]",
         "ldr pc, [sp, #4]",
-        halves!(),
+        ".p2align 2",
+        "20:",
+        half!(),
+        half!(),
+        half!(),
+        half!(),
+        half!(),
+        half!(),
+        half!(),
+        half!(),
         "ldr r12, [sp, #8]",
         "cmp r0, r12",
         "bne 20b",
         "ldr r12, [sp]",
-        // Sums, with biases.
-        "ldr r0, [r12, #20]",
-        "ldrd r2, r3, [r0], #8",
-        "str r0, [r12, #20]",
         "sub r8, r8, r4",
         "sub r9, r9, r5",
         "sub r10, r10, r6",
         "sub r11, r11, r7",
+        // Whether there is a next pair: what follows leaves the flags alone.
+        "ldr r2, [r12, #16]",
+        "subs r2, r2, #1",
+        "str r2, [r12, #16]",
+        "bmi 50f",
+        // Sums, with biases.
+        "ldr r0, [r12, #20]",
+        "ldrd r2, r3, [r0], #8",
+        "str r0, [r12, #20]",
         "add r8, r3, r8, asr #8",
         "add r9, r3, r9, asr #8",
         "add r10, r3, r10, asr #8",
@@ -268,10 +259,16 @@ unsafe extern "C" fn requantize_panel_u8(job: &mut PanelJob) {
         // The next pair.
         "ldr r2, [r12, #12]",
         "add r1, r1, r2",
-        "ldr r2, [r12, #16]",
-        "subs r2, r2, #1",
-        "str r2, [r12, #16]",
         "bne 10b",
+        "40:",
         "pop {{r0, r1, r2, r4-r11, pc}}",
+        "50:",
+        "ldr r0, [r12, #28]",
+        "asr r8, r8, #8",
+        "asr r9, r9, #8",
+        "asr r10, r10, #8",
+        "asr r11, r11, #8",
+        "stm r0, {{r4-r11}}",
+        "b 40b",
     );
 }

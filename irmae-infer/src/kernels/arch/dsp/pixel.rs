@@ -18,11 +18,12 @@ pub(in crate::kernels) fn multiply_pixel<const IS_WIDE: bool>(
     assert!(panel.len() >= 2 * quads && pair_len >= 2 * quads);
     assert!(weights.len() >= (sums.len() - 1) * pair_len + 2 * quads);
     let most = if IS_WIDE { 2 * quads } else { MAX_HALVES_U8 };
-    for start in (0..2 * quads).step_by(most) {
+    let mut start = 0;
+    while start < 2 * quads {
         let halves = (2 * quads - start).min(most);
         let mut job = PixelJob {
-            panel: panel[start..].as_ptr(),
-            weights: weights[start..].as_ptr(),
+            panel: panel.as_ptr().wrapping_add(start),
+            weights: weights.as_ptr().wrapping_add(start),
             halves,
             skip_bytes: 4 * (pair_len - halves),
             pairs: sums.len(),
@@ -30,6 +31,7 @@ pub(in crate::kernels) fn multiply_pixel<const IS_WIDE: bool>(
         };
         // SAFETY: lengths have been checked; `halves` is even as `most` is.
         unsafe { if IS_WIDE { multiply_pixel_i16(&mut job) } else { multiply_pixel_u8(&mut job) } }
+        start += halves;
     }
 }
 

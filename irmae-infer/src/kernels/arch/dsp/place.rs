@@ -4,51 +4,36 @@ use core::arch::{asm, naked_asm};
 
 use crate::kernels::tile::Runs;
 
-/// A four of bytes as 16-bit lanes `(0, 2)` and `(1, 3)`, and its sum.
-macro_rules! quad {
-    () => {
-        "ldr {w}, [{x}], #4
-         uxtb16 {lo}, {w}
-         usada8 {sum}, {w}, {zero}, {sum}
-         uxtb16 {w}, {w}, ror #8
-         str {lo}, [{p}], #{stride}
-         str {w}, [{p}], #{stride}
-        "
-    };
-}
-
-/// Fours of bytes as words of two 16-bit lanes, each `STRIDE` bytes after the last, from the start of `panel` on; the sum of the
-/// bytes. 7 instructions a four.
-#[inline(always)]
-pub(in crate::kernels) fn place_quads<const STRIDE: usize>(panel: &mut [u32], quads: &[[u8; 4]]) -> i32 {
+/// Fours of bytes as words of two 16-bit lanes, each `step` words after the last, from the start of `panel` on; the sum of the
+/// bytes. 9 instructions a four.
+pub(in crate::kernels) fn place_quads(panel: &mut [u32], step: usize, quads: &[[u8; 4]]) -> i32 {
     if quads.is_empty() {
         return 0;
     }
-    assert!(4 * panel.len() > (2 * quads.len() - 1) * STRIDE);
+    assert!(panel.len() > (2 * quads.len() - 1) * step);
     let mut sum = 0;
     // SAFETY: reads the words of `quads`, which need no alignment, and writes the words that have been checked to be there.
     unsafe {
         asm!(
-            "lsrs {n}, {n}, #1",
-            "bcc 2f",
-            quad!(),
+            // Lanes (0, 2) and (1, 3).
             "2:",
+            "ldr {w}, [{x}], #4",
+            "uxtb16 {lo}, {w}",
+            "usada8 {sum}, {w}, {zero}, {sum}",
+            "uxtb16 {w}, {w}, ror #8",
+            "str {lo}, [{p}]",
+            "str {w}, [{p}, {step}]",
+            "add {p}, {p}, {step}, lsl #1",
             "subs {n}, {n}, #1",
-            "blo 4f",
-            "3:",
-            quad!(),
-            quad!(),
-            "subs {n}, {n}, #1",
-            "bhs 3b",
-            "4:",
+            "bne 2b",
             n = inout(reg) quads.len() => _,
             x = inout(reg) quads.as_ptr() => _,
             p = inout(reg) panel.as_mut_ptr() => _,
             sum = inout(reg) sum,
             zero = in(reg) 0,
+            step = in(reg) 4 * step,
             w = out(reg) _,
             lo = out(reg) _,
-            stride = const STRIDE,
             options(nostack),
         );
     }
