@@ -40,6 +40,7 @@ fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
     if widths && (1..=MAX_CODE).contains(&header.bits.len()) { Ok(()) } else { Err(LoadError::Code) }
 }
 
+#[inline(never)]
 fn load_transfer<'a>(envelope: &Envelope, header: &Header<'_>, sections: &mut Sections<'a>) -> Transfer<'a> {
     let channels = usize::from(header.frame.channels);
     let real = envelope.precision != Precision::I8 || header.raw == RawType::F32;
@@ -182,6 +183,7 @@ fn load_float<'a, W: FloatWeight>(
 }
 
 /// Whether `|bias| + sum |w| |x|`, shifted, stays within `i32` whatever the input, so that sums are exact in any order.
+#[inline(never)]
 fn is_within_accumulator(op: Op, input: Shape, clamp: [i32; 2], params: &IntParams<'_>) -> bool {
     // The input has 16 bits at most, and less than 2^32 of it are summed.
     let x_max = clamp[0].unsigned_abs().max(clamp[1].unsigned_abs());
