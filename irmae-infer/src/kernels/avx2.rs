@@ -7,12 +7,13 @@ use super::arch::avx2::{
     int::{GRANULE, Lanes, PIXELS},
 };
 use super::float;
+use super::float_groups;
 use super::float_tile::{FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
 use super::portable::PortableTile;
 use super::tile::{self, Panel, Place, Runs, Tile, Weights};
-use super::{Kernels, lower};
+use super::{Kernels, linear, lower};
 
 /// Kernels for x86-64 with AVX2, FMA and F16C.
 #[derive(Debug, Clone, Copy)]
@@ -67,34 +68,7 @@ impl Tile for Avx2Tile {
     }
 
     fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
-        let bytes = match y {
-            IntsMut::U8(y) if params.is_linear() => &mut **y,
-            _ => return place.store(params, channel, sums, y),
-        };
-        let (bias, multiplier) = (&params.bias[channel..], &params.multiplier[channel..]);
-        if place.lanes == PIXELS {
-            // One output at a time.
-            for (n, sums) in sums.as_chunks().0.iter().enumerate() {
-                let outputs = arch::int::finish(sums, &[bias[n]; 8], &[multiplier[n]; 8], params.clamp);
-                for (pixel, &output) in outputs.iter().enumerate().take(place.count) {
-                    // Pixels beside the row have no outputs.
-                    if let Some(range) = place.skip(n).range(pixel, 1, bytes.len()) {
-                        bytes[range.start] = output;
-                    }
-                }
-            }
-            return;
-        }
-        let (eights, rest) = sums.as_chunks();
-        let whole = 8 * eights.len();
-        for (n, sums) in eights.iter().enumerate() {
-            let (bias, multiplier) = (&bias.as_chunks().0[n], &multiplier.as_chunks().0[n]);
-            let outputs = arch::int::finish(sums, bias, multiplier, params.clamp);
-            if let Some(range) = place.skip(8 * n).range(0, 8, bytes.len()) {
-                bytes[range].copy_from_slice(&outputs);
-            }
-        }
-        place.skip(whole).store(params, channel + whole, rest, y);
+        linear::store(params, channel, sums, place, y, arch::int::finish);
     }
 
     const ADDS_COLUMNS: bool = true;
@@ -132,10 +106,10 @@ pub(super) struct Avx2FloatTile;
 
 impl FloatTile for Avx2FloatTile {
     fn multiply<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; FLOAT_BLOCK]], y: &mut [f32], step: usize) {
-        arch::float::multiply(x, weights, y, step);
+        float_groups::multiply::<arch::float::Blocks, W>(x, weights, y, step);
     }
 
     fn multiply_singles<W: FloatWeight>(x: &Patches<'_>, weights: &[W], y: &mut [f32], step: usize) {
-        arch::float::multiply_singles(x, weights, y, step);
+        float_groups::multiply::<arch::float::Singles, W>(x, weights, y, step);
     }
 }

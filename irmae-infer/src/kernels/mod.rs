@@ -27,9 +27,13 @@ mod dispatch;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 mod dsp;
 mod float;
+#[cfg(irmae_avx2)]
+mod float_groups;
 mod float_tile;
 #[cfg(irmae_fpu)]
 mod fpu;
+#[cfg(irmae_avx2)]
+mod linear;
 mod lower;
 #[cfg(irmae_mve)]
 mod mve;

@@ -197,11 +197,13 @@ pub(super) struct Place {
 
 impl Place {
     /// From output `v` on.
+    #[inline]
     pub(super) fn skip(self, v: usize) -> Self {
         Self { at: self.at.wrapping_add_unsigned(v), ..self }
     }
 
     /// The places of pixel `pixel`'s first `outputs` outputs, unless they lie outside `len` places.
+    #[inline]
     pub(super) fn range(&self, pixel: usize, outputs: usize, len: usize) -> Option<Range<usize>> {
         let start = self.at.wrapping_add_unsigned(pixel * self.step) as usize;
         let end = start.checked_add(outputs).filter(|&end| end <= len)?;

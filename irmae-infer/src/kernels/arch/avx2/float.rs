@@ -1,78 +1,56 @@
 //! Sums of products of real numbers, by FMA; `f16` weights are widened by F16C.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
 use super::is_available;
 use crate::kernels::FloatWeight;
+use crate::kernels::float_groups::Groups;
 use crate::kernels::float_tile::Patches;
 
-/// See [`FloatTile::multiply`](crate::kernels::float_tile::FloatTile::multiply).
-pub(in crate::kernels) fn multiply<W: FloatWeight>(x: &Patches<'_>, weights: &[[W; 8]], y: &mut [f32], step: usize) {
-    debug_assert!(is_available());
-    for (b, weights) in weights.chunks(2 * x.inputs).enumerate() {
-        let y = &mut y[16 * b..];
+/// Blocks of eight outputs.
+pub(in crate::kernels) struct Blocks;
+
+impl Groups for Blocks {
+    type Weights<W: FloatWeight> = [W; 8];
+    const OUTPUTS: usize = 8;
+
+    fn add<W: FloatWeight, const B: usize, const P: usize>(
+        x: &Patches<'_>,
+        first: usize,
+        weights: &[[W; 8]],
+        y: &mut [f32],
+        step: usize,
+    ) {
+        debug_assert!(is_available());
         // SAFETY: the CPU has the instructions, see the module.
         unsafe {
-            if weights.len() > x.inputs {
-                multiply_blocks::<W, 2>(x, weights, y, step)
-            } else {
-                multiply_blocks::<W, 1>(x, weights, y, step)
+            match P {
+                1 => add_blocks::<W, 4, B, P>(x, first, weights, y, step),
+                2 | 3 => add_blocks::<W, 2, B, P>(x, first, weights, y, step),
+                _ => add_blocks::<W, 1, B, P>(x, first, weights, y, step),
             }
         }
     }
 }
 
-/// `B` blocks, pixels in groups of like size.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn multiply_blocks<W: FloatWeight, const B: usize>(x: &Patches<'_>, weights: &[[W; 8]], y: &mut [f32], step: usize) {
-    for group in groups(x.pixels) {
-        match group.len() {
-            1 => add_blocks::<W, 4, B, 1>(x, group.start, weights, y, step),
-            2 => add_blocks::<W, 2, B, 2>(x, group.start, weights, y, step),
-            3 => add_blocks::<W, 2, B, 3>(x, group.start, weights, y, step),
-            _ => add_blocks::<W, 1, B, 4>(x, group.start, weights, y, step),
-        }
-    }
-}
+/// Outputs that belong to no block.
+pub(in crate::kernels) struct Singles;
 
-/// See [`FloatTile::multiply_singles`](crate::kernels::float_tile::FloatTile::multiply_singles).
-pub(in crate::kernels) fn multiply_singles<W: FloatWeight>(x: &Patches<'_>, weights: &[W], y: &mut [f32], step: usize) {
-    debug_assert!(is_available());
-    for (v, weights) in weights.chunks(2 * x.inputs).enumerate() {
-        let y = &mut y[2 * v..];
+impl Groups for Singles {
+    type Weights<W: FloatWeight> = W;
+    const OUTPUTS: usize = 1;
+
+    fn add<W: FloatWeight, const V: usize, const P: usize>(
+        x: &Patches<'_>,
+        first: usize,
+        weights: &[W],
+        y: &mut [f32],
+        step: usize,
+    ) {
+        debug_assert!(is_available());
         // SAFETY: the CPU has the instructions, see the module.
-        unsafe {
-            if weights.len() > x.inputs {
-                multiply_rows::<W, 2>(x, weights, y, step)
-            } else {
-                multiply_rows::<W, 1>(x, weights, y, step)
-            }
-        }
+        unsafe { add_singles::<W, V, P>(x, first, weights, y, step) }
     }
-}
-
-/// `V` outputs that belong to no block, pixels in groups of like size.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn multiply_rows<W: FloatWeight, const V: usize>(x: &Patches<'_>, weights: &[W], y: &mut [f32], step: usize) {
-    for group in groups(x.pixels) {
-        match group.len() {
-            1 => add_rows::<W, V, 1>(x, group.start, weights, y, step),
-            2 => add_rows::<W, V, 2>(x, group.start, weights, y, step),
-            3 => add_rows::<W, V, 3>(x, group.start, weights, y, step),
-            _ => add_rows::<W, V, 4>(x, group.start, weights, y, step),
-        }
-    }
-}
-
-/// Pixels in groups of up to four of like size.
-#[inline]
-fn groups(pixels: usize) -> impl Iterator<Item = Range<usize>> {
-    let len = match pixels {
-        5 | 6 | 9 => 3,
-        _ => 4,
-    };
-    (0..pixels).step_by(len).map(move |start| start..pixels.min(start + len))
 }
 
 /// `B` blocks of `P` pixels from pixel `first` on, for `U` inputs in turn: `U * B * P` vectors of sums. From eight on they hide
@@ -125,7 +103,7 @@ fn add_blocks<W: FloatWeight, const U: usize, const B: usize, const P: usize>(
 
 /// `V` outputs of `P` pixels from pixel `first` on, eight inputs at a time.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add_rows<W: FloatWeight, const V: usize, const P: usize>(
+fn add_singles<W: FloatWeight, const V: usize, const P: usize>(
     x: &Patches<'_>,
     first: usize,
     weights: &[W],
