@@ -16,6 +16,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(irmae_fpu)");
     println!("cargo:rustc-check-cfg=cfg(irmae_v6m)");
     println!("cargo:rustc-check-cfg=cfg(irmae_avx2)");
+    println!("cargo:rustc-check-cfg=cfg(irmae_neon)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let has_cpu = |cpus: &[&str]| cpus.iter().any(|cpu| flags.contains(&format!("target-cpu={cpu}")));
@@ -42,5 +43,9 @@ fn main() {
     let target_features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     if target.starts_with("x86_64") && target_features.contains("sse2") {
         println!("cargo:rustc-cfg=irmae_avx2");
+    }
+    // The same of dot products.
+    if target.starts_with("aarch64") && target_features.contains("neon") {
+        println!("cargo:rustc-cfg=irmae_neon");
     }
 }

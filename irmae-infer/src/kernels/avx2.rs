@@ -41,7 +41,7 @@ impl Tile for Avx2Tile {
     const ZERO: Lanes = [0; PIXELS];
 
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
-        tile::place::<X, X>(panel, pixels, pixel, k, x)
+        tile::place::<X, X, 1>(panel, pixels, pixel, k, x)
     }
 
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {

@@ -2,9 +2,12 @@
 
 use core::ops::Range;
 
-use super::avx2::Avx2 as Fast;
+use super::Kernels;
+#[cfg(irmae_neon)]
+use super::neon::{Neon as Plain, NeonDot as Fast};
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Ints, Rows};
-use super::{Kernels, Portable};
+#[cfg(irmae_avx2)]
+use super::{Portable as Plain, avx2::Avx2 as Fast};
 
 /// The fastest kernels for the CPU that the program runs on: with the feature `std` it asks the CPU, else the target's features
 /// decide.
@@ -16,7 +19,7 @@ macro_rules! dispatch {
     ($(fn $name:ident$(<$generic:ident: $bound:ident>)?($($argument:ident: $type:ty),+ $(,)?);)+) => {$(
         #[inline]
         fn $name$(<$generic: $bound>)?($($argument: $type),+) {
-            if Fast::is_available() { Fast::$name($($argument),+) } else { Portable::$name($($argument),+) }
+            if Fast::is_available() { Fast::$name($($argument),+) } else { Plain::$name($($argument),+) }
         }
     )+};
 }

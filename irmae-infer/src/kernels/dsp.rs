@@ -37,7 +37,7 @@ impl Tile for DspTile {
             let panel = panel.get_mut(k / 2 * pixels + pixel..).unwrap_or_default();
             return arch::place_quads(panel, pixels, quads);
         }
-        tile::place::<X, i16>(panel, pixels, pixel, k, x)
+        tile::place::<X, i16, 1>(panel, pixels, pixel, k, x)
     }
 
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {

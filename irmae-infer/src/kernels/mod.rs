@@ -7,36 +7,39 @@
 //! |---|---|---|---|
 //! | [`Portable`] | any core | two pixels by two outputs | blocks of eight outputs |
 //! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
+//! | `Neon`, by [`Best`] | aarch64 | four pixels by four outputs, by UMULL and UADALP, or by UDOT where there is that | blocks of 16 outputs by four pixels |
 //! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | eight pixels by eight outputs, by VPMADDWD | blocks of 16 outputs by four pixels |
 //!
 //! `i8` results are equal to the bit for every implementation and target. So are `f32` and `f16` results of kernels that round each
-//! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2 agree to rounding.
+//! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2 and NEON agree to rounding.
 
 use core::ops::Range;
 
 use crate::layer::Op;
 
-#[cfg(any(irmae_dsp, irmae_mve, irmae_avx2))]
+#[cfg(any(irmae_dsp, irmae_mve, irmae_avx2, irmae_neon))]
 mod arch;
 #[cfg(irmae_avx2)]
 mod avx2;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-#[cfg(irmae_avx2)]
+#[cfg(any(irmae_avx2, irmae_neon))]
 mod dispatch;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 mod dsp;
 mod float;
-#[cfg(irmae_avx2)]
+#[cfg(any(irmae_avx2, irmae_neon))]
 mod float_groups;
 mod float_tile;
 #[cfg(irmae_fpu)]
 mod fpu;
-#[cfg(irmae_avx2)]
+#[cfg(any(irmae_avx2, irmae_neon))]
 mod linear;
 mod lower;
 #[cfg(irmae_mve)]
 mod mve;
+#[cfg(irmae_neon)]
+mod neon;
 pub(crate) mod packing;
 #[cfg(any(test, irmae_v6m))]
 mod paired;
@@ -146,8 +149,8 @@ pub type Best = Dsp;
 #[cfg(irmae_v6m)]
 pub type Best = Paired;
 /// The fastest kernels for this target.
-#[cfg(irmae_avx2)]
+#[cfg(any(irmae_avx2, irmae_neon))]
 pub use dispatch::Best;
 /// The fastest kernels for this target.
-#[cfg(not(any(irmae_dsp, irmae_mve, irmae_v6m, irmae_avx2)))]
+#[cfg(not(any(irmae_dsp, irmae_mve, irmae_v6m, irmae_avx2, irmae_neon)))]
 pub type Best = Portable;

@@ -42,7 +42,7 @@ impl Tile for PortableTile {
 
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
         if pixels == 1 {
-            return tile::place::<X, i16>(panel, pixels, pixel, k, x);
+            return tile::place::<X, i16, 1>(panel, pixels, pixel, k, x);
         }
         let mut sum = 0;
         for (k, x) in (k..).zip(x) {

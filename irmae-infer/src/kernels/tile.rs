@@ -233,9 +233,9 @@ pub(super) fn place_runs<T: Tile, X: Integer>(panel: &mut [u32], runs: &Runs<'_,
     }
 }
 
-/// [`Tile::place`] for panels with cells of type `C`, and two cells of each pixel side by side.
+/// [`Tile::place`] for panels with cells of type `C`, in halves of two values, of which `HALVES` of a pixel lie together.
 #[inline]
-pub(super) fn place<X: Integer + Into<C>, C: Pod>(
+pub(super) fn place<X: Integer + Into<C>, C: Pod, const HALVES: usize>(
     panel: &mut [u32],
     pixels: usize,
     pixel: usize,
@@ -243,11 +243,11 @@ pub(super) fn place<X: Integer + Into<C>, C: Pod>(
     x: &[X],
 ) -> i32 {
     let halves: &mut [[C; 2]] = bytemuck::cast_slice_mut(panel);
-    let cells = halves.get_mut(k / 2 * pixels + pixel..).unwrap_or_default().chunks_mut(2 * pixels);
+    let at = |half: usize| (half / HALVES * pixels + pixel) * HALVES + half % HALVES;
     let mut sum = 0;
-    for (cells, &[a, b, c, d]) in cells.zip(x.as_chunks().0) {
-        cells[0] = [a.into(), c.into()];
-        cells[pixels] = [b.into(), d.into()];
+    for (quad, &[a, b, c, d]) in (k / 4..).zip(x.as_chunks().0) {
+        halves[at(2 * quad)] = [a.into(), c.into()];
+        halves[at(2 * quad + 1)] = [b.into(), d.into()];
         sum += a.to_i32() + b.to_i32() + c.to_i32() + d.to_i32();
     }
     sum

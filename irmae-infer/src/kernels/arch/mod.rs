@@ -10,3 +10,5 @@ pub(super) mod dsp;
 pub(super) mod fpu;
 #[cfg(irmae_mve)]
 pub(super) mod mve;
+#[cfg(irmae_neon)]
+pub(super) mod neon;
