@@ -2,13 +2,18 @@
 
 use crate::env::{Env, find_program};
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// Programs that the project runs, each with a machine that it must know.
-pub(crate) const EMULATORS: [(&str, &str); 2] = [("qemu-system-arm", "mps2-an386"), ("qemu-system-riscv32", "virt")];
+/// Programs that the project runs, each with an option and the value of it that they must know.
+pub(crate) const EMULATORS: [(&str, &str, &str); 3] = [
+    ("qemu-system-arm", "-machine", "mps2-an386"),
+    ("qemu-system-riscv32", "-machine", "virt"),
+    ("qemu-aarch64", "-cpu", "cortex-a76"),
+];
 
 /// The oldest QEMU whose machines and plugin interface the project is checked with.
 const OLDEST_MAJOR: u32 = 7;
@@ -35,8 +40,8 @@ impl Qemu {
 
     /// Whether every emulator starts and is recent enough.
     fn works(&self) -> bool {
-        EMULATORS.iter().all(|(program, _)| self.is_present(program))
-            && EMULATORS.iter().all(|(program, _)| self.major(program).is_some_and(|major| major >= OLDEST_MAJOR))
+        EMULATORS.iter().all(|(program, ..)| self.is_present(program))
+            && EMULATORS.iter().all(|(program, ..)| self.major(program).is_some_and(|major| major >= OLDEST_MAJOR))
     }
 
     /// Whether the emulator's file is there, which is quicker to see than to start it.
@@ -57,11 +62,11 @@ impl Qemu {
         Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_string())
     }
 
-    /// Whether the emulator lists the machine.
-    pub(crate) fn knows(&self, program: &str, machine: &str) -> bool {
-        let output = self.command(program).args(["-machine", "help"]).output();
+    /// Whether the emulator lists that value of an option.
+    pub(crate) fn knows(&self, program: &str, option: &str, value: &str) -> bool {
+        let output = self.command(program).args([option, "help"]).output();
         output.is_ok_and(|output| {
-            String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().next() == Some(machine))
+            String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split_whitespace().next() == Some(value))
         })
     }
 
@@ -71,10 +76,22 @@ impl Qemu {
             Qemu::Installed => Command::new(program),
             Qemu::Private(prefix) => {
                 let mut command = Command::new(prefix.join("usr/bin").join(program));
-                command.env("LD_LIBRARY_PATH", library_path(prefix)).arg("-L").arg(prefix.join("usr/share/qemu"));
+                command.env("LD_LIBRARY_PATH", library_path(prefix));
+                if program.starts_with("qemu-system") {
+                    command.arg("-L").arg(prefix.join("usr/share/qemu"));
+                }
                 command
             }
         }
+    }
+
+    /// The words in front of a program for Linux on aarch64 that run it on a CPU of that name.
+    pub(crate) fn aarch64_runner(&self, cpu: &str) -> Vec<String> {
+        let command = self.command("qemu-aarch64");
+        let text = |word: &OsStr| word.to_string_lossy().into_owned();
+        let variables = command.get_envs().filter_map(|(name, value)| Some(format!("{}={}", text(name), text(value?))));
+        let program = [text(command.get_program()), "-cpu".into(), cpu.into()];
+        ["env".into()].into_iter().chain(variables).chain(program).collect()
     }
 }
 
@@ -118,6 +135,13 @@ mod tests {
         assert_eq!(major_version(text), Some(7));
         assert_eq!(major_version("QEMU emulator version 10.0.2"), Some(10));
         assert_eq!(major_version("error while loading shared libraries"), None);
+    }
+
+    #[test]
+    fn programs_for_aarch64_are_run_with_the_copys_libraries() {
+        let runner = Qemu::Private("/a copy".into()).aarch64_runner("cortex-a53");
+        assert_eq!(runner, ["env", "LD_LIBRARY_PATH=", "/a copy/usr/bin/qemu-aarch64", "-cpu", "cortex-a53"]);
+        assert_eq!(Qemu::Installed.aarch64_runner("max"), ["env", "qemu-aarch64", "-cpu", "max"]);
     }
 
     #[test]

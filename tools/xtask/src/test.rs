@@ -3,7 +3,8 @@
 use crate::{
     env::Env,
     firmware,
-    setup::{self, BARE_TARGETS, Need, SetupError, WASM_TARGET},
+    qemu::Qemu,
+    setup::{self, BARE_EDGE_TARGETS, BARE_TARGETS, EDGE_TARGET, Need, SetupError, WASM_TARGET},
 };
 use std::{
     io::{self, BufRead, BufReader},
@@ -11,6 +12,10 @@ use std::{
     process::{Command, Stdio},
     time::Instant,
 };
+
+/// A CPU of aarch64 with dot products, and one without.
+const DOT_CPU: &str = "cortex-a76";
+const PLAIN_CPU: &str = "cortex-a53";
 
 /// Why the gate is shut.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,22 @@ struct Step {
 impl Step {
     fn new(title: impl Into<String>, env: &Env, arguments: &str) -> Step {
         let mut command = env.cargo();
+        command.args(arguments.split_whitespace());
+        Step { title: title.into(), command }
+    }
+
+    /// For aarch64, whose programs run on an emulated CPU.
+    fn on_edge(title: impl Into<String>, env: &Env, cpu: &str, arguments: &str) -> Step {
+        let mut command = env.cargo();
+        // Without a C compiler for it, and in the environment, so that users' own builds are as they set them up.
+        let variable = EDGE_TARGET.to_uppercase().replace('-', "_");
+        let flags = "-C linker=rust-lld -C link-self-contained=yes";
+        command.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), flags).env("CARGO_BUILD_TARGET", EDGE_TARGET);
+        if let Some(qemu) = Qemu::find(env) {
+            // A list, whose words may have blanks.
+            let runner = format!("target.{EDGE_TARGET}.runner = {:?}", qemu.aarch64_runner(cpu));
+            command.args(["--config", &runner]);
+        }
         command.args(arguments.split_whitespace());
         Step { title: title.into(), command }
     }
@@ -96,11 +117,29 @@ fn steps(env: &Env) -> Vec<Step> {
             steps.push(Step::new(title, env, &format!("check -p irmae-infer --target {target} {flag}")));
         }
     }
+    for target in BARE_EDGE_TARGETS {
+        let title = format!("irmae-infer for {target}");
+        steps.push(Step::new(title, env, &format!("clippy -p irmae-infer --target {target} -- -D warnings")));
+    }
+    let tests = "clippy --release -p irmae-infer --all-targets --features std -- -D warnings";
+    steps.push(Step::on_edge("clippy for aarch64", env, DOT_CPU, tests));
     steps.extend([
         Step::new("irmae-infer for wasm", env, &format!("check -p irmae-infer --target {WASM_TARGET}")),
         documentation("documentation for devices", env, "-p irmae-infer"),
         documentation("documentation", env, "--workspace --all-features"),
         Step::new("tests without libtorch", env, "test --release --no-fail-fast"),
+        Step::on_edge(
+            format!("tests on an emulated {DOT_CPU}"),
+            env,
+            DOT_CPU,
+            "test --release --no-fail-fast -p irmae-infer -p irmae-tests --lib --tests",
+        ),
+        Step::on_edge(
+            format!("the choice of kernels on an emulated {PLAIN_CPU}"),
+            env,
+            PLAIN_CPU,
+            "test --release --no-fail-fast -p irmae-infer -p irmae-tests --lib --tests -- dispatch golden",
+        ),
         Step::new("firmware on emulated boards", env, "run --quiet -p xtask -- firmware"),
         Step::new("firmware with wrong bytes", env, "test --release -p xtask -- --ignored a_wrong_byte"),
         Step::new("the counter's model of cycles", env, "test --release -p insn-plugin"),

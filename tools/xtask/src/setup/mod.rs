@@ -15,7 +15,7 @@ mod workshop;
 
 pub(crate) use data::DataSet;
 pub(crate) use error::SetupError;
-pub(crate) use rust::{BARE_TARGETS, WASM_TARGET};
+pub(crate) use rust::{BARE_EDGE_TARGETS, BARE_TARGETS, EDGE_TARGET, WASM_TARGET};
 
 use crate::env::{Env, find_program};
 use std::fmt;
@@ -30,7 +30,7 @@ pub(crate) enum Need {
     Libtorch,
     /// Rust targets for devices, rustfmt and clippy.
     Rust,
-    /// Emulators for Cortex-M and 32-bit RISC-V.
+    /// Emulators for Cortex-M, 32-bit RISC-V and aarch64.
     Qemu,
     /// onnxruntime, which the bench alone needs.
     Onnxruntime,

@@ -7,10 +7,10 @@ use crate::{
 };
 use std::{fs, io, path::Path};
 
-const PACKAGES: [&str; 2] = ["qemu-system-arm", "qemu-system-misc"];
+const PACKAGES: [&str; 3] = ["qemu-system-arm", "qemu-system-misc", "qemu-user"];
 
-const REMEDY: &str = "install QEMU 7 or newer with your package manager, so that qemu-system-arm and qemu-system-riscv32 \
-                      are on PATH (Debian: `apt-get install qemu-system-arm qemu-system-misc`)";
+const REMEDY: &str = "install QEMU 7 or newer with your package manager, so that qemu-system-arm, qemu-system-riscv32 and \
+                      qemu-aarch64 are on PATH (Debian: `apt-get install qemu-system-arm qemu-system-misc qemu-user`)";
 
 pub(super) fn ready(env: &Env) -> Option<String> {
     Some(match Qemu::find(env)? {
@@ -33,11 +33,11 @@ pub(super) fn obtain(workshop: &Workshop) -> Result<(), SetupError> {
     workshop.publish(&prefix, &private_prefix(workshop.env()))
 }
 
-/// Removes what the project never runs: emulators of other processors, documents. 50 MB of 280 remain.
+/// Removes what the project never runs: emulators of other processors, documents. 65 MB of 380 remain.
 fn trim(prefix: &Path) -> io::Result<()> {
     for entry in fs::read_dir(prefix.join("usr/bin"))? {
         let entry = entry?;
-        if !EMULATORS.iter().any(|(program, _)| entry.file_name() == *program) {
+        if !EMULATORS.iter().any(|(program, ..)| entry.file_name() == *program) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -52,10 +52,10 @@ fn trim(prefix: &Path) -> io::Result<()> {
 
 /// Starts each emulator once: a library that is missing shows here and not in a test.
 fn check(qemu: &Qemu) -> Result<(), SetupError> {
-    match EMULATORS.iter().find(|(program, machine)| !qemu.knows(program, machine)) {
+    match EMULATORS.iter().find(|(program, option, value)| !qemu.knows(program, option, value)) {
         None => Ok(()),
-        Some((program, machine)) => {
-            let what = format!("a {program} that runs here and knows {machine}");
+        Some((program, _, value)) => {
+            let what = format!("a {program} that runs here and knows {value}");
             Err(SetupError::missing(what, REMEDY))
         }
     }
@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn trim_keeps_the_emulators_and_their_data() {
         let prefix = tempfile::tempdir().unwrap();
-        let keep = ["usr/bin/qemu-system-arm", "usr/share/qemu/opensbi.bin", "usr/lib/libslirp.so.0"];
+        let keep =
+            ["usr/bin/qemu-system-arm", "usr/bin/qemu-aarch64", "usr/share/qemu/opensbi.bin", "usr/lib/libslirp.so.0"];
         let drop = ["usr/bin/qemu-system-alpha", "usr/share/doc/qemu/copyright"];
         for file in keep.iter().chain(&drop) {
             let path = prefix.path().join(file);

@@ -15,6 +15,12 @@ pub(crate) const BARE_TARGETS: [&str; 8] = [
     "riscv32imac-unknown-none-elf",
 ];
 
+/// Cores of edge CPUs without an operating system, with NEON and without, that it is checked for.
+pub(crate) const BARE_EDGE_TARGETS: [&str; 2] = ["aarch64-unknown-none", "aarch64-unknown-none-softfloat"];
+
+/// The target of edge CPUs whose programs QEMU runs; Rust's own linker suffices for it.
+pub(crate) const EDGE_TARGET: &str = "aarch64-unknown-linux-musl";
+
 /// The target of browsers.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -44,7 +50,7 @@ pub(super) fn missing() -> Result<Lacking, SetupError> {
 
 fn missing_in(sysroot: &Path) -> Lacking {
     let has_target = |target: &str| sysroot.join("lib/rustlib").join(target).join("lib").is_dir();
-    let all = BARE_TARGETS.into_iter().chain([WASM_TARGET]);
+    let all = BARE_TARGETS.into_iter().chain(BARE_EDGE_TARGETS).chain([EDGE_TARGET, WASM_TARGET]);
     let lacking = COMPONENTS.into_iter().filter(|(_, file)| !sysroot.join("bin").join(file).exists());
     Lacking {
         targets: all.filter(|target| !has_target(target)).collect(),
@@ -80,8 +86,8 @@ mod tests {
     fn a_sysroot_says_what_it_lacks() {
         let sysroot = tempfile::tempdir().unwrap();
         let all = missing_in(sysroot.path());
-        assert_eq!((all.targets.len(), all.components.len()), (9, 2));
-        for target in BARE_TARGETS {
+        assert_eq!((all.targets.len(), all.components.len()), (12, 2));
+        for target in BARE_TARGETS.into_iter().chain(BARE_EDGE_TARGETS).chain([EDGE_TARGET]) {
             fs::create_dir_all(sysroot.path().join("lib/rustlib").join(target).join("lib")).unwrap();
         }
         fs::create_dir(sysroot.path().join("bin")).unwrap();
