@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The index of one of `count` variants.
-#[inline(never)]
+    #[inline(never)]
     fn index(&mut self, count: u32) -> u32 {
         let index = self.varint(u32::BITS);
         self.is_sound &= index < count;
@@ -122,7 +122,7 @@ impl<'a> Fields<'a> {
         0
     }
 
-#[inline(never)]
+    #[inline(never)]
     fn byte(&mut self) -> u8 {
         self.bytes(1).first().copied().unwrap_or_default()
     }
