@@ -11,7 +11,6 @@ use super::params::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Rows};
 use super::patches::Patches;
 use super::product::Product;
 use super::tile::{Tile, Weights};
-use crate::quant;
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].
 macro_rules! lowered {
@@ -216,15 +215,6 @@ fn add_columns<T: Tile>(
         }
     }
     // Sum `n` is output column `n - padding`.
-    let sums = &sums.as_flattened()[usize::from(window.padding[1])..];
-    match y {
-        IntsMut::U8(y) if params.is_plain() => {
-            for (y, &sum) in y.iter_mut().zip(sums) {
-                *y = quant::requantize(sum, params.multiplier[0]).clamp(0, 255) as u8;
-            }
-        }
-        IntsMut::U8(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as u8),
-        IntsMut::I16(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as i16),
-    }
+    T::store_channel(params, &sums.as_flattened()[usize::from(window.padding[1])..], y);
     true
 }

@@ -2,10 +2,11 @@
 
 use core::ops::Range;
 
-use super::arch::mve::{self as arch, GRANULE};
+use super::arch::mve::{self as arch, GRANULE, Row};
 use super::fpu::FpuTile;
 use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
-use super::tile::{Panel, Place, Runs, Tile, Weights};
+use super::product::Product;
+use super::tile::{self, Place, Tile, Weights};
 use super::{Kernels, float, lower};
 
 /// Kernels for Cortex-M52, M55 and M85.
@@ -29,7 +30,7 @@ impl Tile for MveTile {
 
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32 {
         if size_of::<X>() == 1 {
-            let panel = &mut bytemuck::cast_slice_mut(panel)[pixel * GRANULE..];
+            let panel = bytemuck::cast_slice_mut(panel).get_mut(pixel * GRANULE..).unwrap_or_default();
             return arch::place(panel, pixels, k, bytemuck::cast_slice(x));
         }
         // In their own order.
@@ -42,13 +43,6 @@ impl Tile for MveTile {
         sum
     }
 
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
-        if size_of::<X>() == 1 && runs.pixels == Self::PIXELS {
-            return arch::place_four(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
-        }
-        tile::place_runs::<Self, X>(panel, runs, sums);
-    }
-
     fn clear<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, quads: Range<usize>) {
         let (granules, _) = bytemuck::cast_slice_mut::<u32, X>(panel).as_chunks_mut::<GRANULE>();
         let (first, end) = (quads.start / 4, quads.end.div_ceil(4));
@@ -58,24 +52,19 @@ impl Tile for MveTile {
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 4]; 2], sums: &mut [[[i32; 4]; 2]]) {
-        if size_of::<X>() == 1 {
-            arch::multiply::<false>(panel, weights, start, sums);
-        } else {
-            arch::multiply::<true>(panel, weights, start, sums);
-        }
+        arch::multiply(size_of::<X>() > 1, panel, &weights, start, sums);
     }
 
     fn multiply_pixel<X: Integer>(panel: &[u32], weights: Weights<'_>, sums: &mut [[i32; 2]]) {
-        if size_of::<X>() == 1 {
-            arch::multiply_pixel::<false>(panel, weights, sums);
-        } else {
-            arch::multiply_pixel::<true>(panel, weights, sums);
-        }
+        arch::multiply_pixel(size_of::<X>() > 1, panel, &weights, sums);
     }
 
     fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
-        if !params.is_linear() || place.lanes > 1 {
+        if !params.is_linear() {
             return place.store(params, channel, sums, y);
+        }
+        if place.lanes > 1 {
+            return arch::store_panel(sums.as_chunks().0, params, channel, place, Row::of(y));
         }
         if let Some(range) = place.range(0, sums.len(), y.len()) {
             let (bias, multiplier) = (&params.bias[channel..], &params.multiplier[channel..]);
@@ -88,24 +77,24 @@ impl Tile for MveTile {
 
     const ADDS_COLUMNS: bool = true;
 
-    fn add_columns(x: &[u8], weights: &[u32], expanded: &mut [u32], sums: &mut [[i32; 2]]) {
-        arch::add_columns(x, weights, expanded, sums);
+    fn add_columns(x: &[u8], weights: &[u32], _expanded: &mut [u32], sums: &mut [[i32; 2]]) {
+        arch::add_columns(x, weights, sums);
     }
 
-    fn multiply_store<X: Integer, Y: Integer>(
-        panel: &Panel<'_>,
-        starts: &[[i32; 4]; 2],
-        params: &IntParams<'_>,
-        y: &mut [Y],
-    ) -> usize {
+    fn store_channel(params: &IntParams<'_>, sums: &[i32], y: &mut IntsMut<'_>) {
         if !params.is_linear() {
-            return 0;
+            return tile::store_channel(params, sums, y);
         }
-        if size_of::<X>() == 1 {
-            arch::multiply_store::<false, Y>(panel, starts, params, y);
-        } else {
-            arch::multiply_store::<true, Y>(panel, starts, params, y);
-        }
-        panel.outputs
+        arch::store_channel(sums, params.multiplier[0], params.clamp, Row::of(y));
+    }
+
+    fn multiply_row(
+        product: &Product<'_>,
+        x: Ints<'_>,
+        params: &IntParams<'_>,
+        panel: &mut [u32],
+        y: &mut IntsMut<'_>,
+    ) -> usize {
+        arch::multiply_row(product, x, params, panel, y)
     }
 }

@@ -32,7 +32,7 @@ impl Product<'_> {
         let panel_len = packing::panel_len(self.patches.inputs(), x.element_size()) / 4;
         let (panel, stage) = scratch.split_at_mut(panel_len.min(scratch.len()));
         let count = self.patches.count;
-        let mut first = 0;
+        let mut first = T::multiply_row(self, x, params, panel, y);
         while first < count {
             if T::SINGLE_PIXELS && 2 * (count - first) <= T::PIXELS {
                 let sums = self.patches.gather::<T>(x, first, [1, 1], panel, stage);
@@ -144,7 +144,7 @@ fn multiply_pixel<T: Tile>(x: Ints<'_>, panel: &[u32], weights: Weights<'_>, sum
 }
 
 /// Outputs from their sums, in runs of consecutive channels from `channel` on. Gives the channel that is next.
-fn store<T: Tile>(
+pub(super) fn store<T: Tile>(
     params: &IntParams<'_>,
     [mut channel, channels]: [usize; 2],
     mut place: Place,

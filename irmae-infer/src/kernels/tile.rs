@@ -6,7 +6,9 @@ use core::ops::Range;
 use bytemuck::Pod;
 
 use super::packing::Matrix;
-use super::params::{IntParams, Integer, IntsMut};
+use super::params::{IntParams, Integer, Ints, IntsMut};
+use super::product::Product;
+use crate::quant;
 
 /// A micro-kernel: products of a panel of input values with packed weights.
 ///
@@ -69,6 +71,22 @@ pub(super) trait Tile: Sized {
     /// `weights` are the row's words for a pair of outputs, column 0 before column 1. `expanded` has room for twice as many.
     fn add_columns(_x: &[u8], _weights: &[u32], _expanded: &mut [u32], _sums: &mut [[i32; 2]]) {}
 
+    /// Outputs of channel 0 of consecutive pixels, from their sums, which have the bias.
+    fn store_channel(params: &IntParams<'_>, sums: &[i32], y: &mut IntsMut<'_>) {
+        store_channel(params, sums, y);
+    }
+
+    /// All outputs of pixels from the first on, where a tile does that faster than panel by panel. Gives how many pixels are done.
+    fn multiply_row(
+        _product: &Product<'_>,
+        _x: Ints<'_>,
+        _params: &IntParams<'_>,
+        _panel: &mut [u32],
+        _y: &mut IntsMut<'_>,
+    ) -> usize {
+        0
+    }
+
     /// [`multiply`](Tile::multiply) and [`store`](Tile::store) at once. Gives how many outputs, from the first on, have been stored: an
     /// even number, or all.
     fn multiply_store<X: Integer, Y: Integer>(
@@ -101,7 +119,7 @@ impl<'a, X: Integer> Runs<'a, X> {
     }
 
     /// With values of another type that is as long.
-    #[cfg_attr(not(any(irmae_dsp, irmae_mve, irmae_avx2)), allow(dead_code))]
+    #[cfg_attr(any(irmae_mve, not(any(irmae_dsp, irmae_avx2))), allow(dead_code))]
     pub(super) fn cast<C: Pod>(&self) -> Runs<'a, C> {
         let Self { len, rows, row_step, pixel_step, pixels, .. } = *self;
         Runs { x: bytemuck::cast_slice(self.x), len, rows, row_step, pixel_step, pixels }
@@ -221,6 +239,19 @@ impl Place {
                 y.set(at, params.finish(channel + n, sum));
             }
         }
+    }
+}
+
+/// [`Tile::store_channel`].
+pub(super) fn store_channel(params: &IntParams<'_>, sums: &[i32], y: &mut IntsMut<'_>) {
+    match y {
+        IntsMut::U8(y) if params.is_plain() => {
+            for (y, &sum) in y.iter_mut().zip(sums) {
+                *y = quant::requantize(sum, params.multiplier[0]).clamp(0, 255) as u8;
+            }
+        }
+        IntsMut::U8(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as u8),
+        IntsMut::I16(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as i16),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One pixel by fours of pairs of outputs.
 
-use core::arch::asm;
+use core::arch::naked_asm;
 
 use super::{GRANULE, WEIGHT_WORDS, padded, readable_pairs};
 use crate::kernels::tile::Weights;
@@ -8,113 +8,107 @@ use crate::kernels::tile::Weights;
 /// Sums of four pairs of outputs.
 type Sums = [[i32; 2]; 4];
 
-/// See [`Tile::multiply_pixel`](crate::kernels::tile::Tile::multiply_pixel).
-pub(in crate::kernels) fn multiply_pixel<const IS_WIDE: bool>(
-    cells: &[u32],
-    weights: Weights<'_>,
-    sums: &mut [[i32; 2]],
-) {
-    let granules = weights.quads.div_ceil(4);
-    let direct = readable_pairs(&weights).min(sums.len());
-    let (fours, _) = sums[..direct].as_chunks_mut();
-    let pairs = [0, 1, 2, 3].map(|pair| weights.skip(pair).words);
-    run::<IS_WIDE>(cells, granules, pairs, weights.pair_len, fours);
-    let done = 4 * fours.len();
-    for (four, sums) in sums[done..].chunks_mut(4).enumerate() {
-        // The last pair stands in for those that are missing.
-        let pairs = [0, 1, 2, 3].map(|pair| weights.pair(done + 4 * four + pair.min(sums.len() - 1)).as_chunks());
-        let whole = pairs.map(|(whole, _): (&[[u32; WEIGHT_WORDS]], _)| whole.as_flattened());
-        let rest = pairs.map(|(_, rest)| padded(rest));
-        let mut all = [[[0; 2]; 4]];
-        all[0][..sums.len()].copy_from_slice(sums);
-        let split = weights.quads / 4;
-        run::<IS_WIDE>(cells, split, whole, 0, &mut all);
-        let cells = cells.get(split * granule_words::<IS_WIDE>()..).unwrap_or_default();
-        run::<IS_WIDE>(cells, granules - split, rest.each_ref().map(|w| &w[..]), 0, &mut all);
-        sums.copy_from_slice(&all[0][..sums.len()]);
-    }
-}
-
-/// Words of a panel's granule.
-const fn granule_words<const IS_WIDE: bool>() -> usize {
-    if IS_WIDE { GRANULE / 2 } else { GRANULE / 4 }
-}
-
-/// Adds to the sums of fours of pairs, whose weights start in the four slices, `4 * pair_len` words after the last four's.
-fn run<const IS_WIDE: bool>(cells: &[u32], granules: usize, weights: [&[u32]; 4], pair_len: usize, sums: &mut [Sums]) {
-    if sums.is_empty() || granules == 0 {
+/// See [`Tile::multiply_pixel`](crate::kernels::tile::Tile::multiply_pixel), for inputs of 8 or 16 bits.
+pub(in crate::kernels) fn multiply_pixel(is_wide: bool, cells: &[u32], weights: &Weights<'_>, sums: &mut [[i32; 2]]) {
+    if sums.is_empty() {
         return;
     }
-    let read = granules * WEIGHT_WORDS;
-    assert!(cells.len() >= granules * granule_words::<IS_WIDE>());
-    assert!(weights.iter().all(|weights| weights.len() >= (sums.len() - 1) * 4 * pair_len + read));
+    let (granules, pair_len) = (weights.quads.div_ceil(4), weights.pair_len);
+    let granule = if is_wide { GRANULE / 2 } else { GRANULE / 4 };
+    assert!(cells.len() >= granules * granule);
+    let direct = readable_pairs(weights, sums.len());
+    let (fours, others) = sums.split_at_mut(direct / 4 * 4);
     let job = Job {
-        weights: weights.map(<[u32]>::as_ptr),
+        weights: [0, 1, 2, 3].map(|pair| weights.words.as_ptr().wrapping_add(pair * pair_len)),
+        granules,
         cells: cells.as_ptr(),
-        count: granules + 1,
-        gap: 4 * (4 * pair_len as isize - read as isize),
-        fours: sums.len(),
-        sums: sums.as_mut_ptr(),
+        gap: 4 * (4 * pair_len as isize - (granules * WEIGHT_WORDS) as isize),
+        fours: fours.len() / 4,
+        sums: fours.as_mut_ptr().cast(),
     };
-    // SAFETY: lengths have been checked.
-    unsafe { if IS_WIDE { multiply_i16(&job) } else { multiply_u8(&job) } }
+    // SAFETY: weights of so many pairs can be read in whole granules.
+    unsafe { job.run(is_wide) };
+    for (pair, sums) in (fours.len()..).step_by(4).zip(others.chunks_mut(4)) {
+        // The last one stands in for those that are missing.
+        let pairs = [0, 1, 2, 3].map(|n: usize| weights.pair(pair + n.min(sums.len() - 1)));
+        let mut all = [[0; 2]; 4];
+        all[..sums.len()].copy_from_slice(sums);
+        let whole = if pair + sums.len() <= direct { granules } else { weights.quads / 4 };
+        let job = Job { weights: pairs.map(<[u32]>::as_ptr), granules: whole, fours: 1, sums: &mut all, ..job };
+        // SAFETY: as above.
+        unsafe { job.run(is_wide) };
+        if whole < granules {
+            let rest = pairs.map(|words| padded(&words[whole * WEIGHT_WORDS..]));
+            let weights = rest.each_ref().map(|words| words.as_ptr());
+            // SAFETY: weights are those of a granule, the last one.
+            unsafe { Job { weights, granules: 1, cells: cells[whole * granule..].as_ptr(), ..job }.run(is_wide) };
+        }
+        sums.copy_from_slice(&all[..sums.len()]);
+    }
 }
 
-/// What [`multiply_u8`] works on. The code knows the offsets of the fields.
+/// Adds to the sums of fours of pairs. The code of [`multiply_u8`] knows the order of the fields.
 #[repr(C)]
 struct Job {
-    /// Of four pairs.
+    /// `granules * WEIGHT_WORDS` words for each of four pairs.
     weights: [*const u32; 4],
+    granules: usize,
     cells: *const u32,
-    /// Granules of inputs, and 1.
-    count: usize,
     /// Bytes from the end of what is read of a pair's weights to those of the fourth pair after it.
     gap: isize,
     fours: usize,
     sums: *mut Sums,
 }
 
-/// The code of [`multiply_u8`], by what it does with a granule.
+impl Job {
+    /// Multiplies inputs of 8 or 16 bits, if there are any.
+    ///
+    /// # Safety
+    /// The fields describe memory as they say.
+    unsafe fn run(&self, is_wide: bool) {
+        if self.fours > 0 && self.granules > 0 {
+            // SAFETY: no count is 0.
+            unsafe { if is_wide { multiply_i16(self) } else { multiply_u8(self) } }
+        }
+    }
+}
+
+/// The code of [`multiply_u8`] by that of a round, `1 << $log` granules of `$bytes` of code each; see there.
 macro_rules! multiply {
-    ($job:expr, $granule:ident, [$($vector:tt),*]) => {
-        asm!(
-            "push {{r6, r7}}",
-            "ldrd r1, r3, [r0]",
-            "ldrd r5, r7, [r0, #8]",
-            "add r0, r0, #16",
+    ($round:ident, $log:literal, $bytes:literal, $save:literal, $restore:literal) => {
+        naked_asm!(
+            ".cpu cortex-m55",
+            "push {{r4-r11, lr}}",
+            $save,
+            "ldm r0!, {{r1, r3, r5, r7}}",
             "ldm r0, {{r2, r4, r6, r8, r10}}",
-            "push {{r2, r4, r6, r8, r10}}",
+            "push {{r6, r8, r10}}",
+            rounds!($log, $bytes),
+            "push {{r2, r4, r6}}",
             "vmov.i8 q3, #0x80",
             "4:",
-            "ldr r9, [sp, #16]",
+            "ldr r9, [sp, #20]",
             "ldm r9, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-            "ldrd r9, r11, [sp]",
-            "lsrs r11, r11, #1",
-            "bcc 3f",
+            "ldrd r11, r9, [sp]",
+            "ldr pc, [sp, #8]",
             "2:",
-            $granule!(),
-            "3:",
-            $granule!(),
+            $round!(),
             "subs r11, r11, #1",
             "bne 2b",
-            "ldr r9, [sp, #16]",
+            "ldr r9, [sp, #20]",
             "stm r9!, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-            "str r9, [sp, #16]",
-            "ldrd r0, r2, [sp, #8]",
+            "str r9, [sp, #20]",
+            "ldrd r0, r2, [sp, #12]",
             "add r1, r1, r0",
             "add r3, r3, r0",
             "add r5, r5, r0",
             "add r7, r7, r0",
             "subs r2, r2, #1",
-            "str r2, [sp, #12]",
+            "str r2, [sp, #16]",
             "bne 4b",
-            "add sp, sp, #20",
-            "pop {{r6, r7}}",
-            inout("r0") $job => _,
-            out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, out("r8") _, out("r9") _, out("r10") _,
-            out("r11") _, out("r12") _, out("lr") _,
-            out("d0") _, out("d1") _, out("d2") _, out("d3") _, out("d4") _, out("d5") _, out("d6") _, out("d7") _,
-            $(out($vector) _,)*
+            "add sp, sp, #24",
+            $restore,
+            "pop {{r4-r11, pc}}",
         )
     };
 }
@@ -145,13 +139,19 @@ macro_rules! granule_u8 {
     };
 }
 
+macro_rules! round_u8 {
+    () => {
+        concat!(granule_u8!(), granule_u8!(), granule_u8!(), granule_u8!())
+    };
+}
+
 /// Products of one pixel with fours of pairs of outputs, for `u8` input.
 ///
 /// # Safety
 /// `job` describes memory as its fields say; no count is 0.
-unsafe fn multiply_u8(job: *const Job) {
-    // SAFETY: the code stays within what the job describes, and leaves r6, r7 and the stack as they were.
-    unsafe { multiply!(job, granule_u8, []) }
+#[unsafe(naked)]
+unsafe extern "C" fn multiply_u8(job: *const Job) {
+    multiply!(round_u8, 2, 84, "", "")
 }
 
 /// `i16` inputs, in q4 and q5, by a pair of outputs, whose weights are widened.
@@ -187,11 +187,17 @@ macro_rules! granule_i16 {
     };
 }
 
+macro_rules! round_i16 {
+    () => {
+        concat!(granule_i16!(), granule_i16!())
+    };
+}
+
 /// As [`multiply_u8`], for `i16` input.
 ///
 /// # Safety
 /// As there.
-unsafe fn multiply_i16(job: *const Job) {
-    // SAFETY: as there.
-    unsafe { multiply!(job, granule_i16, ["d8", "d9", "d10", "d11"]) }
+#[unsafe(naked)]
+unsafe extern "C" fn multiply_i16(job: *const Job) {
+    multiply!(round_i16, 1, 184, "vpush {{d8-d11}}", "vpop {{d8-d11}}")
 }

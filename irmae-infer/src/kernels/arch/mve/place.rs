@@ -1,6 +1,6 @@
 //! Copies bytes into panels: a granule of a pixel lies together, each four's middle two swapped, as weights have them.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use super::GRANULE;
 use crate::kernels::tile::Runs;
@@ -52,112 +52,179 @@ pub(in crate::kernels) fn place(panel: &mut [u8], pixels: usize, k: usize, x: &[
     sum
 }
 
-/// Copies bytes.
-#[inline]
-pub(in crate::kernels) fn copy(to: &mut [u8], from: &[u8]) {
-    assert!(to.len() >= from.len());
-    // SAFETY: both slices are as long as is copied.
-    unsafe {
-        asm!(
-            "wlstp.8 lr, {len}, 3f",
-            "2:",
-            "vldrb.u8 q0, [{from}], #16",
-            "vstrb.8 q0, [{to}], #16",
-            "letp lr, 2b",
-            "3:",
-            len = in(reg) from.len(),
-            from = inout(reg) from.as_ptr() => _,
-            to = inout(reg) to.as_mut_ptr() => _,
-            out("lr") _, out("d0") _, out("d1") _,
-            options(nostack),
-        );
-    }
-}
+/// Of the values of a granule, as they lie in a panel: where in a four they come from, and in which four.
+static FOURS: [[u8; GRANULE]; 2] =
+    [[0, 2, 1, 3, 0, 2, 1, 3, 0, 2, 1, 3, 0, 2, 1, 3], [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]];
 
-/// What [`place_four_u8`] works on. The code knows the offsets of the fields.
+/// What [`place_granules`] and [`place_anywhere`] work on. The code knows the order of the fields.
 #[repr(C)]
 struct Job {
-    offsets: *const u8,
     panel: *mut u8,
-    pixel_step: usize,
-    len: usize,
-    /// From the end of what is read of a run, in whole granules, to the next one.
-    row_skip: isize,
     x: *const u8,
-    k: usize,
+    pixel_step: usize,
+    /// From one run to the next; for [`place_anywhere`] from the end of what is read of it, in whole granules.
+    row_step: isize,
+    len: usize,
     rows: usize,
+    /// [`FOURS`] or [`PANEL_OFFSETS`].
+    offsets: *const u8,
+    /// From a run's four values that go together into a granule to the next ones.
+    four_step: usize,
 }
 
-/// See [`Tile::place_all`](crate::kernels::tile::Tile::place_all). 17 instructions for a granule of each pixel.
-pub(in crate::kernels) fn place_four(panel: &mut [u8], k: usize, runs: &Runs<'_, u8>, sums: &mut [i32; 4]) {
-    let &Runs { x, len, rows, row_step, pixel_step, .. } = runs;
-    if rows == 0 || len == 0 {
-        return;
+/// How a panel of four pixels is filled.
+pub(super) struct Placing {
+    job: Job,
+    place: unsafe extern "C" fn(*const Job, &mut [i32; 4]),
+}
+
+impl Placing {
+    /// For the first four of the pixels, of which there are more.
+    pub(super) fn new(panel: &mut [u8], runs: &Runs<'_, u8>) -> Self {
+        let &Runs { x, mut len, mut rows, row_step, pixel_step, pixels } = runs;
+        assert!(panel.len() >= (rows * len).div_ceil(GRANULE) * 4 * GRANULE && rows > 0 && len > 0 && pixels >= 4);
+        assert!(x.len() >= (rows - 1) * row_step + (pixels - 1) * pixel_step + len);
+        let (mut four_step, mut step) = (4, row_step as isize);
+        if len == 4 && rows <= 4 && row_step <= 84 {
+            // All runs are one granule, and the last one still lies within 256 values.
+            (four_step, len, rows) = (row_step, rows * len, 1);
+        }
+        let (offsets, place): (_, unsafe extern "C" fn(_, &mut _)) =
+            if len <= 256 && len.is_multiple_of(if rows == 1 { 4 } else { GRANULE }) {
+                (FOURS.as_ptr().cast(), place_granules)
+            } else {
+                step -= len.next_multiple_of(GRANULE) as isize;
+                (PANEL_OFFSETS.as_ptr(), place_anywhere)
+            };
+        let (panel, x) = (panel.as_mut_ptr(), x.as_ptr());
+        Self { job: Job { panel, x, pixel_step, row_step: step, len, rows, offsets, four_step }, place }
     }
-    assert!(panel.len() >= (k + rows * len).div_ceil(GRANULE) * 4 * GRANULE);
-    assert!(x.len() >= (rows - 1) * row_step + 3 * pixel_step + len);
-    let row_skip = row_step as isize - len.next_multiple_of(GRANULE) as isize;
-    let (offsets, panel) = (PANEL_OFFSETS.as_ptr(), panel.as_mut_ptr());
-    let job = Job { offsets, panel, pixel_step, len, row_skip, x: x.as_ptr(), k, rows };
-    // SAFETY: lengths have been checked.
-    unsafe { place_four_u8(&job, sums) }
+
+    /// The panel.
+    pub(super) fn panel(&self) -> *const u8 {
+        self.job.panel
+    }
+
+    /// Fills the panel for the pixels from `first` on. Adds the sums of their values.
+    ///
+    /// # Safety
+    /// The panel is still there, and there are four more pixels.
+    pub(super) unsafe fn place(&mut self, first: usize, sums: &mut [i32; 4]) {
+        let x = self.job.x;
+        // SAFETY: `new` has checked the lengths, and no count is 0.
+        unsafe {
+            self.job.x = x.add(first * self.job.pixel_step);
+            (self.place)(&self.job, sums);
+        }
+        self.job.x = x;
+    }
 }
 
-/// See [`place_four`].
+/// Runs of up to 256 values that are whole granules, but for the last one. 14 instructions for a granule of
+/// each pixel.
 ///
 /// # Safety
 /// `job` describes memory as its fields say; no count is 0.
-unsafe fn place_four_u8(job: *const Job, sums: &mut [i32; 4]) {
-    // SAFETY: the code stays within what the job describes, and leaves r6, r7 and the stack as they were.
-    unsafe {
-        asm!(
-            "push {{r6, r7}}",
-            "ldrd r1, r7, [r10, #20]",
-            "ldr r11, [r10, #28]",
-            "4:",
-            // Where the run starts.
-            "ldrd r6, r0, [r10]",
-            "and lr, r7, #15",
-            "add r6, r6, lr",
-            "vldrb.u8 q1, [r6]",
-            "lsr lr, r7, #4",
-            "add r0, r0, lr, lsl #6",
-            "ldrd r6, lr, [r10, #8]",
-            "add r7, r7, lr",
-            "add r3, r1, r6",
-            "add r5, r3, r6",
-            "add r9, r5, r6",
-            "dlstp.8 lr, lr",
-            "2:",
-            "vldrb.u8 q0, [r1], #16",
-            "vaddva.u8 r2, q0",
-            "vstrb.8 q0, [r0, q1]",
-            "add r0, r0, #16",
-            "vldrb.u8 q0, [r3], #16",
-            "vaddva.u8 r4, q0",
-            "vstrb.8 q0, [r0, q1]",
-            "add r0, r0, #16",
-            "vldrb.u8 q0, [r5], #16",
-            "vaddva.u8 r8, q0",
-            "vstrb.8 q0, [r0, q1]",
-            "add r0, r0, #16",
-            "vldrb.u8 q0, [r9], #16",
-            "vaddva.u8 r12, q0",
-            "vstrb.8 q0, [r0, q1]",
-            "add r0, r0, #16",
-            "letp lr, 2b",
-            "ldr r6, [r10, #16]",
-            "add r1, r1, r6",
-            "subs r11, r11, #1",
-            "bne 4b",
-            "pop {{r6, r7}}",
-            in("r10") job,
-            inout("r2") sums[0],
-            inout("r4") sums[1],
-            inout("r8") sums[2],
-            inout("r12") sums[3],
-            out("r0") _, out("r1") _, out("r3") _, out("r5") _, out("r9") _, out("r11") _, out("lr") _,
-            out("d0") _, out("d1") _, out("d2") _, out("d3") _,
-        );
-    }
+#[unsafe(naked)]
+unsafe extern "C" fn place_granules(job: *const Job, sums: &mut [i32; 4]) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r1, r4-r11, lr}}",
+        "ldm r1, {{r2, r4, r6, r8}}",
+        "ldm r0!, {{r1, r3, r9, r12}}",
+        "add r5, r3, r9",
+        "add r7, r5, r9",
+        "add r9, r7, r9",
+        "ldm r0, {{r0, r10, r11, lr}}",
+        "vldrb.u8 q2, [r11]",
+        "vldrb.u8 q1, [r11, #16]",
+        "vmla.i8 q2, q1, lr",
+        "mov r11, #16",
+        "4:",
+        "vmov q1, q2",
+        "dlstp.8 lr, r0",
+        "2:",
+        "vldrb.u8 q0, [r3, q1]",
+        "vaddva.u8 r2, q0",
+        "vstrb.8 q0, [r1], #16",
+        "vldrb.u8 q0, [r5, q1]",
+        "vaddva.u8 r4, q0",
+        "vstrb.8 q0, [r1], #16",
+        "vldrb.u8 q0, [r7, q1]",
+        "vaddva.u8 r6, q0",
+        "vstrb.8 q0, [r1], #16",
+        "vldrb.u8 q0, [r9, q1]",
+        "vaddva.u8 r8, q0",
+        "vstrb.8 q0, [r1], #16",
+        "vadd.i8 q1, q1, r11",
+        "letp lr, 2b",
+        "add r3, r3, r12",
+        "add r5, r5, r12",
+        "add r7, r7, r12",
+        "add r9, r9, r12",
+        "subs r10, r10, #1",
+        "bne 4b",
+        "pop {{r1}}",
+        "stm r1, {{r2, r4, r6, r8}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Any runs. 17 instructions for a granule of each pixel.
+///
+/// # Safety
+/// `job` describes memory as its fields say; no count is 0.
+#[unsafe(naked)]
+unsafe extern "C" fn place_anywhere(job: *const Job, sums: &mut [i32; 4]) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r1, r4-r11, lr}}",
+        "ldm r1, {{r2, r4, r6, r8}}",
+        "ldm r0!, {{r1, r3, r9}}",
+        "mov r12, r1",
+        "add r5, r3, r9",
+        "add r7, r5, r9",
+        "add r9, r7, r9",
+        "mov r10, #0",
+        "ldr r11, [r0, #8]",
+        "4:",
+        // Where the run goes.
+        "and r1, r10, #15",
+        "ldr lr, [r0, #12]",
+        "add lr, lr, r1",
+        "vldrb.u8 q1, [lr]",
+        "lsr r1, r10, #4",
+        "add r1, r12, r1, lsl #6",
+        "ldr lr, [r0, #4]",
+        "add r10, r10, lr",
+        "dlstp.8 lr, lr",
+        "2:",
+        "vldrb.u8 q0, [r3], #16",
+        "vaddva.u8 r2, q0",
+        "vstrb.8 q0, [r1, q1]",
+        "add r1, r1, #16",
+        "vldrb.u8 q0, [r5], #16",
+        "vaddva.u8 r4, q0",
+        "vstrb.8 q0, [r1, q1]",
+        "add r1, r1, #16",
+        "vldrb.u8 q0, [r7], #16",
+        "vaddva.u8 r6, q0",
+        "vstrb.8 q0, [r1, q1]",
+        "add r1, r1, #16",
+        "vldrb.u8 q0, [r9], #16",
+        "vaddva.u8 r8, q0",
+        "vstrb.8 q0, [r1, q1]",
+        "add r1, r1, #16",
+        "letp lr, 2b",
+        "ldr lr, [r0]",
+        "add r3, r3, lr",
+        "add r5, r5, lr",
+        "add r7, r7, lr",
+        "add r9, r9, lr",
+        "subs r11, r11, #1",
+        "bne 4b",
+        "pop {{r1}}",
+        "stm r1, {{r2, r4, r6, r8}}",
+        "pop {{r4-r11, pc}}",
+    )
 }
