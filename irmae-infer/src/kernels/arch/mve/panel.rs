@@ -36,9 +36,9 @@ pub(super) unsafe fn multiply_to(
     let granule = if is_wide { 2 * GRANULE } else { GRANULE };
     assert!(cells.len() >= granules * granule);
     let direct = if granules == 0 { 0 } else { readable_pairs(weights, pairs) };
-    let mut job = Job { start, sums, pairs: direct, ..Job::new(weights, granules, cells.as_ptr()) };
+    let mut job = Job { start, sums, pairs: direct, ..Job::new(is_wide, weights, granules, cells.as_ptr()) };
     // SAFETY: there are weights for the granules of that many pairs, and room for their sums.
-    unsafe { job.run(is_wide) };
+    unsafe { job.run() };
     for pair in direct..pairs {
         // SAFETY: this is one of the sums.
         let sum = unsafe { sums.add(pair) };
@@ -49,13 +49,13 @@ pub(super) unsafe fn multiply_to(
             start: sum.cast_const(),
             sums: sum,
             pairs: 1,
-            ..Job::new(weights, granules, cells.as_ptr())
+            ..Job::new(is_wide, weights, granules, cells.as_ptr())
         };
         // SAFETY: weights are as long as is said; the second sums go on from the first ones.
         unsafe {
             *sum = *start;
-            job(whole.as_ptr().cast(), whole.len(), cells).run(is_wide);
-            job(rest.as_ptr(), granules - whole.len(), &cells[whole.len() * granule..]).run(is_wide);
+            job(whole.as_ptr().cast(), whole.len(), cells).run();
+            job(rest.as_ptr(), granules - whole.len(), &cells[whole.len() * granule..]).run();
         }
     }
 }
@@ -72,24 +72,30 @@ pub(super) struct Job {
     pub(super) sums: *mut Sums,
     pub(super) pairs: usize,
     pub(super) start: *const Sums,
+    code: unsafe extern "C" fn(&mut Job),
 }
 
 impl Job {
-    /// With a panel of so many granules; for no pairs.
-    pub(super) fn new(weights: &Weights<'_>, granules: usize, cells: *const u32) -> Self {
+    /// With a panel of so many granules of inputs of 8 or 16 bits; for no pairs.
+    pub(super) fn new(is_wide: bool, weights: &Weights<'_>, granules: usize, cells: *const u32) -> Self {
         let gap = 4 * (weights.pair_len as isize - (granules * WEIGHT_WORDS) as isize);
         let (weights, none) = (weights.words.as_ptr(), core::ptr::null_mut());
-        Self { weights, granules, cells, gap, sums: none, pairs: 0, start: none }
+        let code = match (is_wide, granules) {
+            (true, _) => multiply_i16,
+            (false, 1) => multiply_granule_u8,
+            (false, _) => multiply_u8,
+        };
+        Self { weights, granules, cells, gap, sums: none, pairs: 0, start: none, code }
     }
 
-    /// Multiplies inputs of 8 or 16 bits, if there are any.
+    /// Multiplies, if there is anything.
     ///
     /// # Safety
     /// The fields describe memory as they say.
-    pub(super) unsafe fn run(&mut self, is_wide: bool) {
+    pub(super) unsafe fn run(&mut self) {
         if self.pairs > 0 && self.granules > 0 {
             // SAFETY: no count is 0.
-            unsafe { if is_wide { multiply_i16(self) } else { multiply_u8(self) } }
+            unsafe { (self.code)(self) }
         }
     }
 }
@@ -163,6 +169,47 @@ macro_rules! round_u8 {
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_u8(job: &mut Job) {
     multiply!(round_u8, 2, 60, "", "")
+}
+
+/// As [`multiply_u8`] for a single granule, which stays in registers.
+///
+/// # Safety
+/// As there.
+#[unsafe(naked)]
+unsafe extern "C" fn multiply_granule_u8(job: &mut Job) {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r0, r4-r11, lr}}",
+        "vpush {{d8-d15}}",
+        "ldm r0, {{r1, r2, r3, r5, r9, r11, lr}}",
+        "mov r7, lr",
+        "vldrb.u8 q4, [r3]",
+        "vldrb.u8 q5, [r3, #16]",
+        "vldrb.u8 q6, [r3, #32]",
+        "vldrb.u8 q7, [r3, #48]",
+        "vmov.i8 q3, #0x80",
+        "4:",
+        "ldm r7, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "vld20.8 {{q0, q1}}, [r1]",
+        "vld21.8 {{q0, q1}}, [r1]!",
+        "veor q1, q1, q3",
+        "vmladava.u8 r0, q0, q4",
+        "vmladava.u8 r8, q1, q4",
+        "vmladava.u8 r2, q0, q5",
+        "vmladava.u8 r10, q1, q5",
+        "vmladava.u8 r4, q0, q6",
+        "vmladava.u8 r12, q1, q6",
+        "vmladava.u8 r6, q0, q7",
+        "vmladava.u8 lr, q1, q7",
+        "stm r9!, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "add r1, r1, r5",
+        "subs r11, r11, #1",
+        "bne 4b",
+        "vpop {{d8-d15}}",
+        "pop {{r0}}",
+        "str r1, [r0]",
+        "pop {{r4-r11, pc}}",
+    )
 }
 
 /// A granule of `i16` inputs of one pixel. VLD2 takes them apart as the order of the weights wants it.

@@ -116,7 +116,7 @@ impl<'a> Panels<'a> {
                     let room = &mut room[..words.len() + WEIGHT_WORDS];
                     room.iter_mut().zip(words).for_each(|(to, from)| *to = *from);
                 }
-                let job = panel::Job::new(weights, granules, placing.panel().cast());
+                let job = panel::Job::new(false, weights, granules, placing.panel().cast());
                 Self::U8 { placing, job, weights, readable, others: room.as_ptr() }
             }
             Ints::I16(x) => {
@@ -171,7 +171,7 @@ impl<'a> Panels<'a> {
                 }
                 (job.start, job.sums, job.pairs) = (start, sums, direct);
                 // SAFETY: there are weights for so many pairs, and the panel is still there.
-                unsafe { job.run(false) };
+                unsafe { job.run() };
                 if direct < pairs {
                     if first <= *readable {
                         job.weights = *others;
@@ -179,7 +179,7 @@ impl<'a> Panels<'a> {
                     // SAFETY: as above.
                     unsafe {
                         (job.sums, job.pairs) = (sums.add(direct), pairs - direct);
-                        job.run(false);
+                        job.run();
                     }
                 }
             }
