@@ -47,6 +47,9 @@ impl Patches {
         stage: &mut [u32],
     ) -> T::Lanes {
         let mut sums = T::ZERO;
+        if self.inputs() == 0 {
+            return sums; // A stride beyond the kernel leaves outputs that no input reaches.
+        }
         let at = self.at + first * self.pixel_step;
         if self.rows == 1 || self.len == self.row_step || self.len.is_multiple_of(4) {
             match x {
