@@ -44,6 +44,8 @@ impl Tile for Avx2Tile {
         tile::place::<X, X, 1>(panel, pixels, pixel, k, x)
     }
 
+    const PLACES_ALL: bool = true;
+
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
         if size_of::<X>() == 1 {
             return arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);

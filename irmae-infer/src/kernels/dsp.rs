@@ -6,10 +6,11 @@ use super::arch::dsp as arch;
 use super::float;
 #[cfg(irmae_fpu)]
 use super::fpu::FpuTile as FloatTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
+use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
-use super::tile::{self, Panel, Runs, Tile, Weights};
+use super::product::Product;
+use super::tile::{self, Runs, Tile, Weights};
 use super::{Kernels, lower};
 
 /// Kernels for Cortex-M4, M7 and M33.
@@ -40,14 +41,6 @@ impl Tile for DspTile {
         tile::place::<X, i16, 1>(panel, pixels, pixel, k, x)
     }
 
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 4]) {
-        if size_of::<X>() == 1 && runs.pixels == Self::PIXELS {
-            arch::place_four(panel, &runs.cast(), sums);
-        } else {
-            tile::place_runs::<Self, X>(panel, runs, sums);
-        }
-    }
-
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 4]; 2], sums: &mut [[[i32; 4]; 2]]) {
         let multiply = if size_of::<X>() == 1 { arch::multiply_u8 } else { arch::multiply_i16 };
         for (pair, sums) in sums.iter_mut().enumerate() {
@@ -72,16 +65,13 @@ impl Tile for DspTile {
         arch::add_columns(x, expanded, sums);
     }
 
-    fn multiply_store<X: Integer, Y: Integer>(
-        panel: &Panel<'_>,
-        starts: &[[i32; 4]; 2],
+    fn multiply_row(
+        product: &Product<'_>,
+        x: Ints<'_>,
         params: &IntParams<'_>,
-        y: &mut [Y],
+        memory: [&mut [u32]; 2],
+        y: &mut IntsMut<'_>,
     ) -> usize {
-        if size_of::<X>() != 1 {
-            return 0;
-        }
-        let Some(mut outputs) = panel.plain(params, y) else { return 0 };
-        if arch::multiply_store(&mut outputs, starts[0]) { 2 * outputs.pairs } else { 0 }
+        arch::multiply_row(product, x, params, memory, y)
     }
 }

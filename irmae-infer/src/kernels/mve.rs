@@ -92,7 +92,7 @@ impl Tile for MveTile {
         product: &Product<'_>,
         x: Ints<'_>,
         params: &IntParams<'_>,
-        panel: &mut [u32],
+        [panel, _]: [&mut [u32]; 2],
         y: &mut IntsMut<'_>,
     ) -> usize {
         arch::multiply_row(product, x, params, panel, y)

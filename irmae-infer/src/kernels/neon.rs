@@ -66,6 +66,8 @@ impl<const DOT: bool> Tile for NeonTile<DOT> {
         tile::place::<X, X, HALVES>(panel, pixels, pixel, k, x)
     }
 
+    const PLACES_ALL: bool = true;
+
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
         if size_of::<X>() == 1 {
             arch::place::place_all::<DOT>(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);

@@ -48,6 +48,8 @@ impl Tile for PairedTile {
         sum
     }
 
+    const PLACES_ALL: bool = true;
+
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
         let mut panel = panel.as_chunks_mut::<4>().0.iter_mut();
         for row in 0..runs.rows {

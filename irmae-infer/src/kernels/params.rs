@@ -92,6 +92,14 @@ impl<'a> Ints<'a> {
         }
     }
 
+    /// Memory as values of the same type.
+    pub(super) fn like<'b>(&self, words: &'b [u32]) -> Ints<'b> {
+        match self {
+            Ints::U8(_) => Ints::U8(bytemuck::cast_slice(words)),
+            Ints::I16(_) => Ints::I16(bytemuck::cast_slice(words)),
+        }
+    }
+
     /// Their bytes.
     pub(super) fn bytes(&self) -> &'a [u8] {
         match self {

@@ -1,6 +1,6 @@
 //! Copies the input values that output pixels sum up into a panel.
 
-use super::params::{Integer, Ints};
+use super::params::Ints;
 use super::tile::{Runs, Tile, Weights};
 
 /// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `rows` runs of `len` values, the first run at
@@ -35,6 +35,24 @@ impl Patches {
         *weights = weights.narrow(above * run_quads, self.rows * run_quads);
     }
 
+    /// How many values a run is placed as, and how many runs, if that is whole fours. Up to three values behind a patch come along:
+    /// their weights are 0.
+    #[inline(never)]
+    fn layout(&self) -> Option<[usize; 2]> {
+        if self.rows == 1 || self.len == self.row_step {
+            Some([self.inputs().next_multiple_of(4), 1])
+        } else {
+            self.len.is_multiple_of(4).then_some([self.len, self.rows])
+        }
+    }
+
+    /// Patches as they lie in `x`, if they can be placed like that.
+    pub(super) fn runs<'a, X>(&self, x: &'a [X]) -> Option<Runs<'a, X>> {
+        let Self { row_step, pixel_step, count, .. } = *self;
+        let [len, rows] = self.layout()?;
+        Some(Runs { x: x.get(self.at..).unwrap_or_default(), len, rows, row_step, pixel_step, pixels: count })
+    }
+
     /// Fills a panel for `pixels` pixels, one or [`Tile::PIXELS`], with the patches of `count` pixels from `first` on. Gives the sums of
     /// their values. `stage` is memory for one patch and four values more.
     #[inline(never)]
@@ -50,45 +68,30 @@ impl Patches {
         if self.inputs() == 0 {
             return sums; // A stride beyond the kernel leaves outputs that no input reaches.
         }
-        let at = self.at + first * self.pixel_step;
-        if self.rows == 1 || self.len == self.row_step || self.len.is_multiple_of(4) {
-            match x {
-                Ints::U8(x) => self.place::<T, u8>(x, at, [count, pixels], panel, &mut sums),
-                Ints::I16(x) => self.place::<T, i16>(x, at, [count, pixels], panel, &mut sums),
-            }
-            return sums;
-        }
-        for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
-            self.join_runs(x, at + pixel * self.pixel_step, bytemuck::cast_slice_mut(stage));
-            *sum = match x {
-                Ints::U8(_) => place_patch::<T, u8>(stage, self.inputs(), [pixel, pixels], panel),
-                Ints::I16(_) => place_patch::<T, i16>(stage, self.inputs(), [pixel, pixels], panel),
+        let patches = Self { at: self.at + first * self.pixel_step, count, ..*self };
+        if T::PLACES_ALL && pixels > 1 {
+            let is_done = match x {
+                Ints::U8(x) => patches.runs(x).map(|runs| T::place_all(panel, &runs, &mut sums)),
+                Ints::I16(x) => patches.runs(x).map(|runs| T::place_all(panel, &runs, &mut sums)),
             };
+            if is_done.is_some() {
+                return sums;
+            }
+        }
+        let layout = self.layout();
+        for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {
+            let at = patches.at + pixel * self.pixel_step;
+            clear_rest::<T>(x, self.inputs(), [pixel, pixels], panel);
+            let Some([len, rows]) = layout else {
+                self.join_runs(x, at, bytemuck::cast_slice_mut(stage));
+                *sum = place_run::<T>(x.like(stage), 0, self.inputs().next_multiple_of(4), [pixel, pixels], 0, panel);
+                continue;
+            };
+            for row in 0..rows {
+                *sum += place_run::<T>(x, at + row * self.row_step, len, [pixel, pixels], row * len, panel);
+            }
         }
         sums
-    }
-
-    /// Patches as they lie, from `at` on. Up to three values behind one come along: their weights are 0.
-    fn place<T: Tile, X: Integer>(
-        &self,
-        x: &[X],
-        at: usize,
-        [count, pixels]: [usize; 2],
-        panel: &mut [u32],
-        sums: &mut T::Lanes,
-    ) {
-        let Self { row_step, pixel_step, .. } = *self;
-        let (len, rows) = if self.len == row_step { (self.inputs(), 1) } else { (self.len, self.rows) };
-        (0..count).for_each(|pixel| clear_rest::<T, X>(self.inputs(), [pixel, pixels], panel));
-        let x = x.get(at..).unwrap_or_default();
-        let runs = Runs { x, len: len.next_multiple_of(4), rows, row_step, pixel_step, pixels: count };
-        if T::SINGLE_PIXELS && pixels == 1 {
-            for row in 0..rows {
-                sums.as_mut()[0] += T::place(panel, 1, 0, row * runs.len, runs.run(row, 0));
-            }
-        } else {
-            T::place_all(panel, &runs, sums);
-        }
     }
 
     /// The runs of the patch at `at`, one behind the other. Bytes are taken in fours, which overrun a run; the next run overwrites
@@ -107,21 +110,28 @@ impl Patches {
     }
 }
 
-/// A patch of `inputs` values.
-fn place_patch<T: Tile, X: Integer>(
-    patch: &[u32],
-    inputs: usize,
+/// [`Tile::place`] of `len` values of `x` from `at` on.
+pub(super) fn place_run<T: Tile>(
+    x: Ints<'_>,
+    at: usize,
+    len: usize,
     [pixel, pixels]: [usize; 2],
+    k: usize,
     panel: &mut [u32],
 ) -> i32 {
-    clear_rest::<T, X>(inputs, [pixel, pixels], panel);
-    let patch = bytemuck::cast_slice(patch).get(..inputs.next_multiple_of(4)).unwrap_or_default();
-    T::place::<X>(panel, pixels, pixel, 0, patch)
+    match x {
+        Ints::U8(x) => T::place(panel, pixels, pixel, k, x.get(at..at + len).unwrap_or_default()),
+        Ints::I16(x) => T::place(panel, pixels, pixel, k, x.get(at..at + len).unwrap_or_default()),
+    }
 }
 
 /// Zeros behind a patch of `inputs` values, for tiles that take more than four at a time.
-fn clear_rest<T: Tile, X: Integer>(inputs: usize, [pixel, pixels]: [usize; 2], panel: &mut [u32]) {
+pub(super) fn clear_rest<T: Tile>(x: Ints<'_>, inputs: usize, [pixel, pixels]: [usize; 2], panel: &mut [u32]) {
     if T::INPUTS > 4 && !inputs.is_multiple_of(T::INPUTS) {
-        T::clear::<X>(panel, pixels, pixel, inputs / 4..inputs.next_multiple_of(T::INPUTS) / 4);
+        let rest = inputs / 4..inputs.next_multiple_of(T::INPUTS) / 4;
+        match x {
+            Ints::U8(_) => T::clear::<u8>(panel, pixels, pixel, rest),
+            Ints::I16(_) => T::clear::<i16>(panel, pixels, pixel, rest),
+        }
     }
 }

@@ -54,6 +54,8 @@ impl Tile for PortableTile {
         sum
     }
 
+    const PLACES_ALL: bool = true;
+
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
         let mut panel = panel.as_chunks_mut::<8>().0.iter_mut();
         let [mut sum0, mut sum1] = *sums;

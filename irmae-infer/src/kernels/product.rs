@@ -1,8 +1,8 @@
 //! Panels of input values times packed weights, over all output pixels of a row.
 
 use super::packing::{self, Matrix};
-use super::params::{IntParams, Integer, Ints, IntsMut};
-use super::patches::Patches;
+use super::params::{IntParams, Ints, IntsMut};
+use super::patches::{Patches, clear_rest, place_run};
 use super::tile::{Panel, Place, Tile, Weights};
 
 /// Pairs of outputs that are summed at a time for a panel.
@@ -32,7 +32,7 @@ impl Product<'_> {
         let panel_len = packing::panel_len(self.patches.inputs(), x.element_size()) / 4;
         let (panel, stage) = scratch.split_at_mut(panel_len.min(scratch.len()));
         let count = self.patches.count;
-        let mut first = T::multiply_row(self, x, params, panel, y);
+        let mut first = T::multiply_row(self, x, params, [panel, stage], y);
         while first < count {
             if T::SINGLE_PIXELS && 2 * (count - first) <= T::PIXELS {
                 let sums = self.patches.gather::<T>(x, first, [1, 1], panel, stage);
@@ -105,11 +105,7 @@ fn multiply_one<T: Tile>(panel: &Panel<'_>, x_sum: i32, x: Ints<'_>, params: &In
 /// See [`Kernels::dense_accumulate_int`](super::Kernels::dense_accumulate_int).
 pub(super) fn dense_accumulate<T: Tile>(x: Ints<'_>, weights: &[u32], panel: &mut [u32], acc: &mut [i32]) {
     let weights = Weights::of(weights, Matrix { outputs: acc.len(), inputs: x.len() });
-    let x_sum = match x {
-        Ints::U8(x) => place_pixel::<T, u8>(x, panel),
-        Ints::I16(x) => place_pixel::<T, i16>(x, panel),
-    };
-    let [p, q] = start::<T>(x_sum);
+    let [p, q] = start::<T>(place_pixel::<T>(x, panel));
     let (pairs, last) = acc.as_chunks_mut();
     let whole = pairs.len();
     let mut half = [[last.first().copied().unwrap_or_default(), 0]];
@@ -125,14 +121,17 @@ pub(super) fn dense_accumulate<T: Tile>(x: Ints<'_>, weights: &[u32], panel: &mu
 }
 
 /// Fills a panel of one pixel with `x`, and zeros up to what a tile takes. Gives the sum.
-fn place_pixel<T: Tile, X: Integer>(x: &[X], panel: &mut [u32]) -> i32 {
-    let (fours, rest) = x.as_chunks::<4>();
-    if T::INPUTS > 4 && !x.len().is_multiple_of(T::INPUTS) {
-        T::clear::<X>(panel, 1, 0, fours.len()..x.len().next_multiple_of(T::INPUTS) / 4);
+fn place_pixel<T: Tile>(x: Ints<'_>, panel: &mut [u32]) -> i32 {
+    clear_rest::<T>(x, x.len(), [0, 1], panel);
+    let whole = x.len() / 4 * 4;
+    let mut sum = place_run::<T>(x, 0, whole, [0, 1], 0, panel);
+    if whole < x.len() {
+        let mut last = [0; 2];
+        let rest = x.bytes().get(whole * x.element_size()..).unwrap_or_default();
+        bytemuck::bytes_of_mut(&mut last).iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        sum += place_run::<T>(x.like(&last), 0, 4, [0, 1], whole, panel);
     }
-    let last = core::array::from_fn::<X, 4, _>(|n| rest.get(n).copied().unwrap_or(X::zeroed()));
-    let sum = T::place(panel, 1, 0, 0, fours.as_flattened());
-    if rest.is_empty() { sum } else { sum + T::place(panel, 1, 0, x.len() - rest.len(), &last) }
+    sum
 }
 
 /// See [`Tile::multiply_pixel`]; `x` tells the type of the panel's values.

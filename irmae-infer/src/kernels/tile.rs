@@ -35,10 +35,11 @@ pub(super) trait Tile: Sized {
     /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum. Both are whole fours.
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32;
 
-    /// [`place`](Tile::place) for all pixels of a panel. Adds the sums of their values to `sums`.
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Self::Lanes) {
-        place_runs::<Self, X>(panel, runs, sums);
-    }
+    /// Whether there is a [`Tile::place_all`].
+    const PLACES_ALL: bool = false;
+
+    /// [`place`](Tile::place) for all pixels of a panel, or fewer. Adds the sums of their values to `sums`.
+    fn place_all<X: Integer>(_panel: &mut [u32], _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
 
     /// Sets fours of values of pixel `pixel` of `pixels` to 0, before others are placed, and may set all of a multiple of
     /// [`Tile::INPUTS`] that they are part of. Of tiles that take values in fours nothing is asked.
@@ -77,11 +78,12 @@ pub(super) trait Tile: Sized {
     }
 
     /// All outputs of pixels from the first on, where a tile does that faster than panel by panel. Gives how many pixels are done.
+    /// Memory is that of a panel and of [a patch](super::patches::Patches::gather).
     fn multiply_row(
         _product: &Product<'_>,
         _x: Ints<'_>,
         _params: &IntParams<'_>,
-        _panel: &mut [u32],
+        _memory: [&mut [u32]; 2],
         _y: &mut IntsMut<'_>,
     ) -> usize {
         0

@@ -22,11 +22,13 @@ mod columns;
 mod panel;
 mod pixel;
 mod place;
+mod row;
 
 pub(in crate::kernels) use columns::{add_columns, expand_columns};
-pub(in crate::kernels) use panel::{multiply_i16, multiply_store, multiply_u8};
+pub(in crate::kernels) use panel::{multiply_i16, multiply_u8};
 pub(in crate::kernels) use pixel::multiply_pixel;
-pub(in crate::kernels) use place::{place_four, place_quads};
+pub(in crate::kernels) use place::place_quads;
+pub(in crate::kernels) use row::multiply_row;
 
 /// Halves that can be summed before a sum of `q x` may leave 24 bits: `2 * 128 * 128 * 255 < 2^23`.
 const MAX_HALVES_U8: usize = 128;

@@ -3,7 +3,8 @@
 use core::{arch::naked_asm, ptr};
 
 use super::MAX_HALVES_U8;
-use crate::kernels::tile::PanelOutputs;
+use crate::kernels::params::IntParams;
+use crate::kernels::tile::Weights;
 
 /// Four pixels by a pair of outputs, for one half. r0: panel, r1: weights, r4 to r7: `sum u x`, r8 to r11: `sum lane x`, for
 /// lanes `256 q + u`. 44 bytes. With `$extract` for the lanes in r12, 4 bytes more, r8 to r11 are the sums of what it leaves there.
@@ -88,34 +89,6 @@ pub(in crate::kernels) fn multiply_i16(panel: &[u32], weights: &[u32], start: &[
     }
 }
 
-/// See [`Tile::multiply_store`](crate::kernels::tile::Tile::multiply_store).
-#[inline(always)]
-pub(in crate::kernels) fn multiply_store(outputs: &mut PanelOutputs<'_>, offsets: [i32; 4]) -> bool {
-    let PanelOutputs { panel, weights, pair_len, quads, pairs, bias, multiplier, y, step } = outputs;
-    let halves = 2 * *quads;
-    if !(1..=MAX_HALVES_U8).contains(&halves) || *pairs == 0 {
-        return false;
-    }
-    assert!(panel.len() >= 4 * halves && *pair_len >= halves);
-    assert!(weights.len() >= (*pairs - 1) * *pair_len + halves);
-    assert!(bias.len() >= 2 * *pairs && multiplier.len() >= 2 * *pairs && y.len() >= 3 * *step + 2 * *pairs);
-    let mut job = PanelJob {
-        panel: panel.as_ptr(),
-        weights: weights.as_ptr(),
-        halves,
-        skip_bytes: 4 * (*pair_len - halves),
-        pairs: *pairs,
-        bias: bias.as_ptr(),
-        multiplier: multiplier.as_ptr(),
-        y: y.as_mut_ptr(),
-        step: *step,
-        offsets,
-    };
-    // SAFETY: lengths have been checked.
-    unsafe { panel_u8(&mut job) };
-    true
-}
-
 /// Adds the products of four pixels with a pair of outputs: `sums[0..4] += sum u x`, `sums[4..8] += sum q x`.
 ///
 /// # Safety
@@ -145,7 +118,7 @@ unsafe extern "C" fn panel_i16(panel: *const u32, weights: *const u32, halves: u
 
 /// What [`panel_u8`] works on. The code knows the offsets of the fields.
 #[repr(C)]
-struct PanelJob {
+pub(super) struct PanelJob {
     panel: *const u32,
     weights: *const u32,
     halves: usize,
@@ -161,6 +134,43 @@ struct PanelJob {
     step: usize,
     /// What the sum of each pixel starts from.
     offsets: [i32; 4],
+}
+
+impl PanelJob {
+    /// All that panels of a row have in common.
+    pub(super) fn new(weights: &Weights<'_>, halves: usize, step: usize) -> Self {
+        Self {
+            panel: ptr::null(),
+            weights: weights.words.as_ptr(),
+            halves,
+            skip_bytes: 4 * (weights.pair_len - halves),
+            pairs: 0,
+            bias: ptr::null(),
+            multiplier: ptr::null(),
+            y: ptr::null_mut(),
+            step,
+            offsets: [0; 4],
+        }
+    }
+
+    /// Makes `pairs` pairs of outputs of four pixels, from `y` on.
+    ///
+    /// # Safety
+    /// There are `4 * halves` words of the panel; of each pair weights, biases and multipliers; and four pixels of `y`. `pairs` is at
+    /// least 1, `halves` 1 to 128.
+    pub(super) unsafe fn run(
+        &mut self,
+        pairs: usize,
+        params: &IntParams<'_>,
+        panel: &[u32],
+        y: *mut u8,
+        offsets: [i32; 4],
+    ) {
+        (self.panel, self.pairs, self.y, self.offsets) = (panel.as_ptr(), pairs, y, offsets);
+        (self.bias, self.multiplier) = (params.bias.as_ptr(), params.multiplier.as_ptr());
+        // SAFETY: as this function's.
+        unsafe { panel_u8(self) };
+    }
 }
 
 /// Four pixels by many pairs of outputs, requantised to `u8` and stored; see [`PanelJob`].

@@ -1,6 +1,9 @@
 //! Bytes to 16-bit lanes, and their sums.
 
-use core::arch::{asm, naked_asm};
+use core::{
+    arch::{asm, naked_asm},
+    ptr,
+};
 
 use crate::kernels::tile::Runs;
 
@@ -40,52 +43,64 @@ pub(in crate::kernels) fn place_quads(panel: &mut [u32], step: usize, quads: &[[
     sum
 }
 
-/// See [`Tile::place_all`](crate::kernels::tile::Tile::place_all). 24 instructions for a four of each pixel.
-#[inline(always)]
-pub(in crate::kernels) fn place_four(panel: &mut [u32], runs: &Runs<'_, u8>, sums: &mut [i32; 4]) {
-    let quads = runs.len / 4;
-    if quads == 0 || runs.rows == 0 {
-        return;
-    }
-    assert!(panel.len() >= 8 * quads * runs.rows);
-    assert!(runs.x.len() >= (runs.rows - 1) * runs.row_step + 3 * runs.pixel_step + 4 * quads);
-    let mut job = PlaceJob {
-        panel: panel.as_mut_ptr(),
-        x: runs.x.as_ptr(),
-        pixel_step: runs.pixel_step,
-        quads,
-        sums: *sums,
-        rows: runs.rows,
-        row_skip: runs.row_step.wrapping_sub(4 * quads),
-    };
-    // SAFETY: lengths have been checked.
-    unsafe { place_four_u8(&mut job) };
-    *sums = job.sums;
-}
-
 /// What [`place_four_u8`] works on. The code knows the offsets of the fields.
 #[repr(C)]
-struct PlaceJob {
+pub(super) struct PlaceJob {
     panel: *mut u32,
     x: *const u8,
     pixel_step: usize,
     quads: usize,
-    sums: [i32; 4],
     rows: usize,
     /// From the end of a run to the next one, modulo the address space.
     row_skip: usize,
+    /// Sums times -128.
+    offsets: [i32; 4],
 }
 
-/// See [`place_four`].
+impl PlaceJob {
+    /// The runs of four pixels, whole fours.
+    pub(super) fn new(runs: &Runs<'_, u8>) -> Self {
+        Self {
+            panel: ptr::null_mut(),
+            x: runs.x.as_ptr(),
+            pixel_step: runs.pixel_step,
+            quads: runs.len / 4,
+            rows: runs.rows,
+            row_skip: runs.row_step.wrapping_sub(runs.len),
+            offsets: [0; 4],
+        }
+    }
+
+    /// Fills the panel with patches `at` bytes from the runs' start on, and gives what the sums of products start from. 24 instructions
+    /// for a four of each pixel.
+    ///
+    /// # Safety
+    /// The panel has `8 * quads * rows` words; from `at` on there are all bytes of the runs; `quads` and `rows` are at least 1.
+    pub(super) unsafe fn run(&mut self, at: usize, panel: &mut [u32]) -> [i32; 4] {
+        self.panel = panel.as_mut_ptr();
+        // SAFETY: as this function's.
+        unsafe { place_four_u8(self, at) };
+        self.offsets
+    }
+}
+
+/// See [`PlaceJob::run`].
 ///
 /// # Safety
-/// `panel` has `8 * quads * rows` words; `x` all the bytes that [`place_four`] reads; `quads` and `rows` are at least 1.
+/// See [`PlaceJob::run`].
 #[unsafe(naked)]
-unsafe extern "C" fn place_four_u8(job: &mut PlaceJob) {
+unsafe extern "C" fn place_four_u8(job: &mut PlaceJob, at: usize) {
     naked_asm!(
         cpu!(),
         "push {{r0, r4-r11, lr}}",
-        "ldm r0, {{r0-r7}}",
+        "mov r6, r1",
+        "ldm r0, {{r0-r4, r11}}",
+        "push {{r3, r4, r11}}",
+        "add r1, r1, r6",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
         "add r12, r1, r2",
         "mov lr, #0",
         "20:",
@@ -112,16 +127,20 @@ unsafe extern "C" fn place_four_u8(job: &mut PlaceJob) {
         "strd r11, r9, [r0], #24",
         "subs r3, r3, #1",
         "bne 20b",
-        "ldr r8, [sp]",
-        "ldrd r9, r10, [r8, #32]",
-        "ldr r3, [r8, #12]",
-        "add r1, r1, r10",
-        "add r12, r12, r10",
-        "subs r9, r9, #1",
-        "str r9, [r8, #32]",
+        "ldm sp, {{r3, r8, r9}}",
+        "add r1, r1, r9",
+        "add r12, r12, r9",
+        "subs r8, r8, #1",
+        "str r8, [sp, #4]",
         "bne 20b",
-        "add r8, r8, #16",
+        "ldr r8, [sp, #12]",
+        "add r8, r8, #24",
+        "sub r4, lr, r4, lsl #7",
+        "sub r5, lr, r5, lsl #7",
+        "sub r6, lr, r6, lsl #7",
+        "sub r7, lr, r7, lsl #7",
         "stm r8, {{r4-r7}}",
-        "pop {{r0, r4-r11, pc}}",
+        "add sp, sp, #16",
+        "pop {{r4-r11, pc}}",
     );
 }
