@@ -88,7 +88,7 @@ fn geometries(transposed: bool) -> Vec<ConvGeometry> {
         ([7, 1], [4, 1], [3, 0]),
     ];
     let sizes = [(1, 1), (2, 5), (7, 3), (8, 8), (13, 1)];
-    let channels = [(1, 1), (1, 16), (2, 3), (3, 5), (5, 2), (16, 17), (17, 1), (20, 1), (64, 2)];
+    let channels = [(1, 1), (1, 16), (2, 3), (3, 21), (5, 2), (16, 17), (17, 1), (20, 1), (64, 2)];
     let mut geometries = Vec::new();
     for (kernel, stride, padding) in windows {
         let window = Window { kernel, stride, padding };
