@@ -89,25 +89,11 @@ enum Panels<'a> {
 
 impl<'a> Panels<'a> {
     fn new(patches: &Patches, x: Ints<'a>, weights: &'a Weights<'a>, pairs: usize, scratch: &'a mut [u32]) -> Self {
-        let &Patches { at, pixel_step, mut len, mut rows, row_step, count } = patches;
-        if len == row_step {
-            (len, rows) = (rows * len, 1);
-        }
-        if rows == 1 {
-            // Up to three values behind a patch come along: their weights are 0.
-            len = len.next_multiple_of(4);
-        }
-        let granules = (rows * len).div_ceil(GRANULE);
-        let granule = GRANULE * x.element_size();
-        let (cells, room) = scratch.split_at_mut(granules * granule);
-        if !(rows * len).is_multiple_of(GRANULE) {
-            // What the last granule has beside inputs.
-            cells[(granules - 1) * granule..].fill(0);
-        }
         match x {
             Ints::U8(x) => {
-                let x = x.get(at..).unwrap_or_default();
-                let runs = Runs { x, len, rows, row_step, pixel_step, pixels: count };
+                let runs = runs(patches, x);
+                let (cells, room) = split_panel(scratch, &runs);
+                let granules = cells.len() / GRANULE;
                 let placing = Placing::new(bytemuck::cast_slice_mut(cells), &runs);
                 let readable = readable_pairs(weights, pairs);
                 if readable < pairs {
@@ -120,8 +106,9 @@ impl<'a> Panels<'a> {
                 Self::U8 { placing, job, weights, readable, others: room.as_ptr() }
             }
             Ints::I16(x) => {
-                let x = x.get(at..).unwrap_or_default();
-                Self::I16 { runs: Runs { x, len, rows, row_step, pixel_step, pixels: 4 }, cells, weights }
+                let runs = Runs { pixels: 4, ..runs(patches, x) };
+                let (cells, _) = split_panel(scratch, &runs);
+                Self::I16 { runs, cells, weights }
             }
         }
     }
@@ -191,4 +178,29 @@ impl<'a> Panels<'a> {
         }
         some
     }
+}
+
+/// Patches as they lie in `x`, for all pixels.
+fn runs<'a, X>(patches: &Patches, x: &'a [X]) -> Runs<'a, X> {
+    let &Patches { at, len, rows, row_step, pixel_step, count: pixels } = patches;
+    patches.runs(x).unwrap_or_else(|| Runs {
+        x: x.get(at..).unwrap_or_default(),
+        len,
+        rows,
+        row_step,
+        pixel_step,
+        pixels,
+    })
+}
+
+/// The memory of a panel, with zeros for what the last granule has beside inputs, and the memory behind it.
+fn split_panel<'a, X>(scratch: &'a mut [u32], runs: &Runs<'_, X>) -> (&'a mut [u32], &'a mut [u32]) {
+    let inputs = runs.rows * runs.len;
+    let granule = GRANULE * size_of::<X>();
+    let (cells, room) = scratch.split_at_mut(inputs.div_ceil(GRANULE) * granule);
+    if !inputs.is_multiple_of(GRANULE) {
+        let rest = cells.len() - granule;
+        cells[rest..].fill(0);
+    }
+    (cells, room)
 }
