@@ -78,6 +78,7 @@ impl<'a> Fields<'a> {
         Window { kernel: [k0, k1], stride: [s0, s1], padding: [p0, p1] }
     }
 
+    #[inline(never)]
     fn element(&mut self) -> Element {
         match self.index(3) {
             0 => Element::F32,

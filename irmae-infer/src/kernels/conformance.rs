@@ -82,6 +82,7 @@ fn geometries(transposed: bool) -> Vec<ConvGeometry> {
         ([1, 1], [1, 1], [0, 0]),
         ([3, 3], [1, 1], [1, 1]),
         ([4, 4], [2, 2], [1, 1]),
+        ([4, 4], [2, 2], [0, 0]),
         ([5, 5], [1, 1], [2, 2]),
         ([2, 3], [3, 1], [0, 1]),
         ([4, 1], [2, 1], [1, 0]),
@@ -95,19 +96,20 @@ fn geometries(transposed: bool) -> Vec<ConvGeometry> {
         for (height, width) in sizes {
             for (c_in, c_out) in channels {
                 let input = Shape::new(height, width, c_in);
-                let output = |extra: u16| -> Option<Shape> {
+                let output = |[rows, columns]: [u16; 2]| -> Option<Shape> {
                     let size = |n: u16, i: usize| {
                         let (k, s, p) = (i32::from(kernel[i]), i32::from(stride[i]), i32::from(padding[i]));
                         let n = i32::from(n);
                         if transposed { (n - 1) * s - 2 * p + k } else { (n + 2 * p - k).div_euclid(s) + 1 }
                     };
                     let (h, w) = (size(height, 0), size(width, 1));
-                    (h > 0 && w > 0).then(|| Shape::new(h as u16 + extra, w as u16, c_out))
+                    (h > 0 && w > 0).then(|| Shape::new(h as u16 + rows, w as u16 + columns, c_out))
                 };
                 let op = if transposed { Op::ConvTranspose(window) } else { Op::Conv(window) };
-                // One extra row is an output padding, where the stride has room for it.
-                let outputs = [0, 1].into_iter().filter_map(output).filter(|&out| op.fits(input, out));
-                geometries.extend(outputs.map(|output| ConvGeometry { input, output, window }));
+                // An extra row or column is an output padding, where the stride has room for it.
+                let outputs = [[0, 0], [1, 0], [0, 1]].into_iter().filter_map(output);
+                let fitting = outputs.filter(|&out| op.fits(input, out));
+                geometries.extend(fitting.map(|output| ConvGeometry { input, output, window }));
             }
         }
     }

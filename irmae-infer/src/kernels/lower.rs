@@ -201,6 +201,10 @@ fn add_columns<T: Tile>(
     // Of one row: two columns, each of a pair's words for all channels.
     let words = usize::from(input.channels);
     let columns = usize::from(input.width) + 1;
+    // An output padding may reach beyond all columns.
+    if usize::from(output.width) + usize::from(window.padding[1]) > 2 * columns {
+        return false;
+    }
     let Some((expanded, sums)) = scratch.split_at_mut_checked(2 * words) else { return false };
     let Some(sums) = sums.get_mut(..2 * columns) else { return false };
     let sums: &mut [[i32; 2]] = bytemuck::cast_slice_mut(sums);

@@ -303,7 +303,9 @@ pub struct IntParams<'a> {
 
 impl<'a> IntParams<'a> {
     /// From accumulator to output, at the output's scale and within its range.
-    #[inline(never)]
+    // Where kernels have their own way to this, by assembly, what is left is worth a call.
+    #[cfg_attr(all(irmae_dsp, not(irmae_mve)), inline(never))]
+    #[cfg_attr(not(all(irmae_dsp, not(irmae_mve))), inline)]
     pub fn finish(&self, channel: usize, acc: i32) -> i32 {
         let q = quant::requantize(acc << self.acc_shift, self.multiplier[channel]);
         let y = match self.activation {

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// No set of cases takes a tenth of it; a program that is still running then hangs.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
