@@ -44,13 +44,11 @@ impl Tile for Avx2Tile {
         tile::place::<X, X, 1>(panel, pixels, pixel, k, x)
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) -> bool {
         if size_of::<X>() == 1 {
-            return arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
+            arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
         }
-        tile::place_runs::<Self, X>(panel, runs, sums);
+        size_of::<X>() == 1
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, starts: &[Lanes; 2], sums: &mut [[Lanes; 2]]) {

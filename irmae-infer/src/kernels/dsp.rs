@@ -10,7 +10,7 @@ use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
 use super::product::Product;
-use super::tile::{self, Runs, Tile, Weights};
+use super::tile::{self, Tile, Weights};
 use super::{Kernels, lower};
 
 /// Kernels for Cortex-M4, M7 and M33.

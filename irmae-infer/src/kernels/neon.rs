@@ -66,14 +66,11 @@ impl<const DOT: bool> Tile for NeonTile<DOT> {
         tile::place::<X, X, HALVES>(panel, pixels, pixel, k, x)
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) {
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) -> bool {
         if size_of::<X>() == 1 {
             arch::place::place_all::<DOT>(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
-        } else {
-            tile::place_runs::<Self, X>(panel, runs, sums);
         }
+        size_of::<X>() == 1
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, starts: &[Lanes; 2], sums: &mut [[Lanes; 2]]) {

@@ -48,9 +48,7 @@ impl Tile for PairedTile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) -> bool {
         let mut panel = panel.as_chunks_mut::<4>().0.iter_mut();
         for row in 0..runs.rows {
             let quads = |start: usize| runs.x[row * runs.row_step + start..][..runs.len].as_chunks::<4>().0;
@@ -64,6 +62,7 @@ impl Tile for PairedTile {
                 *cells = [both(0), both(2), both(1), both(3)];
             }
         }
+        true
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {

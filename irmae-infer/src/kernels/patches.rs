@@ -69,14 +69,13 @@ impl Patches {
             return sums; // A stride beyond the kernel leaves outputs that no input reaches.
         }
         let patches = Self { at: self.at + first * self.pixel_step, count, ..*self };
-        if T::PLACES_ALL && pixels > 1 {
-            let is_done = match x {
-                Ints::U8(x) => patches.runs(x).map(|runs| T::place_all(panel, &runs, &mut sums)),
-                Ints::I16(x) => patches.runs(x).map(|runs| T::place_all(panel, &runs, &mut sums)),
+        let is_done = pixels > 1
+            && match x {
+                Ints::U8(x) => patches.runs(x).is_some_and(|runs| T::place_all(panel, &runs, &mut sums)),
+                Ints::I16(x) => patches.runs(x).is_some_and(|runs| T::place_all(panel, &runs, &mut sums)),
             };
-            if is_done.is_some() {
-                return sums;
-            }
+        if is_done {
+            return sums;
         }
         let layout = self.layout();
         for (pixel, sum) in sums.as_mut()[..count].iter_mut().enumerate() {

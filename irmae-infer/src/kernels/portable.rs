@@ -54,9 +54,7 @@ impl Tile for PortableTile {
         sum
     }
 
-    const PLACES_ALL: bool = true;
-
-    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) {
+    fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut [i32; 2]) -> bool {
         let mut panel = panel.as_chunks_mut::<8>().0.iter_mut();
         let [mut sum0, mut sum1] = *sums;
         for row in 0..runs.rows {
@@ -71,6 +69,7 @@ impl Tile for PortableTile {
             }
         }
         *sums = [sum0, sum1];
+        true
     }
 
     fn multiply<X: Integer>(panel: &[u32], weights: Weights<'_>, start: &[[i32; 2]; 2], sums: &mut [[[i32; 2]; 2]]) {

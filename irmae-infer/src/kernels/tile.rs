@@ -35,11 +35,11 @@ pub(super) trait Tile: Sized {
     /// Writes `x` to the panel as values `k..` of pixel `pixel` of `pixels`, and returns their sum. Both are whole fours.
     fn place<X: Integer>(panel: &mut [u32], pixels: usize, pixel: usize, k: usize, x: &[X]) -> i32;
 
-    /// Whether there is a [`Tile::place_all`].
-    const PLACES_ALL: bool = false;
-
-    /// [`place`](Tile::place) for all pixels of a panel, or fewer. Adds the sums of their values to `sums`.
-    fn place_all<X: Integer>(_panel: &mut [u32], _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) {}
+    /// [`place`](Tile::place) for all pixels of a panel, or fewer, where a tile has a way to it; else false. Adds the sums of their values
+    /// to `sums`.
+    fn place_all<X: Integer>(_panel: &mut [u32], _runs: &Runs<'_, X>, _sums: &mut Self::Lanes) -> bool {
+        false
+    }
 
     /// Sets fours of values of pixel `pixel` of `pixels` to 0, before others are placed, and may set all of a multiple of
     /// [`Tile::INPUTS`] that they are part of. Of tiles that take values in fours nothing is asked.
@@ -103,6 +103,7 @@ pub(super) trait Tile: Sized {
 
 /// What a panel is filled with: for each of `pixels` pixels `rows` runs of `len` values, a multiple of 4, the next run `row_step`
 /// values behind, the next pixel's `pixel_step`.
+#[cfg_attr(not(any(irmae_avx2, irmae_neon)), allow(dead_code))]
 pub(super) struct Runs<'a, X> {
     pub(super) x: &'a [X],
     pub(super) len: usize,
@@ -112,16 +113,9 @@ pub(super) struct Runs<'a, X> {
     pub(super) pixels: usize,
 }
 
+#[cfg(any(irmae_avx2, irmae_neon))]
 impl<'a, X: Integer> Runs<'a, X> {
-    /// Run `row` of pixel `pixel`.
-    #[inline]
-    pub(super) fn run(&self, row: usize, pixel: usize) -> &'a [X] {
-        let start = row * self.row_step + pixel * self.pixel_step;
-        self.x.get(start..start + self.len).unwrap_or_default()
-    }
-
     /// With values of another type that is as long.
-    #[cfg_attr(any(irmae_mve, not(any(irmae_dsp, irmae_avx2))), allow(dead_code))]
     pub(super) fn cast<C: Pod>(&self) -> Runs<'a, C> {
         let Self { len, rows, row_step, pixel_step, pixels, .. } = *self;
         Runs { x: bytemuck::cast_slice(self.x), len, rows, row_step, pixel_step, pixels }
@@ -254,15 +248,6 @@ pub(super) fn store_channel(params: &IntParams<'_>, sums: &[i32], y: &mut IntsMu
         }
         IntsMut::U8(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as u8),
         IntsMut::I16(y) => y.iter_mut().zip(sums).for_each(|(y, &sum)| *y = params.finish(0, sum) as i16),
-    }
-}
-
-/// [`Tile::place_all`], pixel by pixel.
-pub(super) fn place_runs<T: Tile, X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut T::Lanes) {
-    for (pixel, sum) in sums.as_mut()[..runs.pixels].iter_mut().enumerate() {
-        for row in 0..runs.rows {
-            *sum += T::place(panel, T::PIXELS, pixel, row * runs.len, runs.run(row, pixel));
-        }
     }
 }
 

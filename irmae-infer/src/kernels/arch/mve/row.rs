@@ -12,7 +12,7 @@ use crate::kernels::mve::MveTile;
 use crate::kernels::params::{IntParams, Ints, IntsMut};
 use crate::kernels::patches::Patches;
 use crate::kernels::product::{self, Product};
-use crate::kernels::tile::{self, Place, Runs, Weights};
+use crate::kernels::tile::{Place, Runs, Tile, Weights};
 
 /// Pairs of outputs that are summed before they are stored.
 const PAIRS: usize = 8;
@@ -123,8 +123,13 @@ impl<'a> Panels<'a> {
             // SAFETY: as the caller says; the panel is still there.
             Self::U8 { placing, .. } => unsafe { placing.place(first, &mut sums) },
             Self::I16 { runs, cells, .. } => {
-                let x = runs.x.get(first * runs.pixel_step..).unwrap_or_default();
-                tile::place_runs::<MveTile, i16>(cells, &Runs { x, ..*runs }, &mut sums);
+                for (pixel, sum) in sums.iter_mut().enumerate() {
+                    for row in 0..runs.rows {
+                        let start = (first + pixel) * runs.pixel_step + row * runs.row_step;
+                        let run = runs.x.get(start..start + runs.len).unwrap_or_default();
+                        *sum += MveTile::place(cells, 4, pixel, row * runs.len, run);
+                    }
+                }
             }
         }
         // SAFETY: as much is read and written as there is.
