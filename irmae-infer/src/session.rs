@@ -218,16 +218,14 @@ fn load_row<S: Sample, K: Kernels>(pipeline: &mut Pipeline<'_, '_, K, false>, ro
     let [least, largest] = model.input_clamp();
     match (model.transfer(), model.layers()[0].input_element) {
         (Transfer::Real { offset, gain }, Element::F32) if cfg!(feature = "float") => {
-            let channels = offset.iter().zip(gain).cycle();
-            for ((x, raw), (&offset, &gain)) in pipeline.input_row::<f32>().iter_mut().zip(row).zip(channels) {
-                *x = (raw.to_f32() - offset) * gain;
-            }
+            let real = |raw: S, offset, gain| (raw.to_f32() - offset) * gain;
+            convert_row(pipeline.input_row::<f32>(), row, [offset, gain], real);
         }
         (Transfer::Real { offset, gain }, _) if may_be_real::<S>() => {
-            let channels = offset.iter().zip(gain).cycle();
-            for ((x, raw), (&offset, &gain)) in pipeline.input_row::<i16>().iter_mut().zip(row).zip(channels) {
-                *x = quant::round_f32((raw.to_f32() - offset) * gain).max(least).min(largest) as i16;
-            }
+            let real = |raw: S, offset, gain| (raw.to_f32() - offset) * gain;
+            convert_row(pipeline.input_row::<i16>(), row, [offset, gain], |raw, offset, gain| {
+                quant::round_f32(real(raw, offset, gain)).max(least).min(largest) as i16
+            });
         }
         (Transfer::Fixed { offset, gain }, _) if !is_byte::<S>() => {
             let channels = offset.iter().zip(gain).cycle();
@@ -266,9 +264,19 @@ fn store_row<S: Sample, K: Kernels>(pipeline: &Pipeline<'_, '_, K, true>, row: &
 }
 
 fn store_real<T: Pod, S: Sample>(values: &[T], to_f32: impl Fn(T) -> f32, offset: &[f32], gain: &[f32], row: &mut [S]) {
-    let channels = offset.iter().zip(gain).cycle();
-    for ((raw, &y), (&offset, &gain)) in row.iter_mut().zip(values).zip(channels) {
-        *raw = S::from_f32(to_f32(y) / gain + offset);
+    convert_row(row, values, [offset, gain], |y, offset, gain| S::from_f32(to_f32(y) / gain + offset));
+}
+
+/// Converts values by the offset and gain of their channels.
+fn convert_row<A: Copy, B>(to: &mut [B], from: &[A], scale: [&[f32]; 2], convert: impl Fn(A, f32, f32) -> B) {
+    let pairs = to.iter_mut().zip(from);
+    match scale {
+        // A loop of its own, which vectorises.
+        [&[offset], &[gain]] => pairs.for_each(|(to, &from)| *to = convert(from, offset, gain)),
+        [offset, gain] => {
+            let channels = offset.iter().zip(gain).cycle();
+            pairs.zip(channels).for_each(|((to, &from), (&offset, &gain))| *to = convert(from, offset, gain));
+        }
     }
 }
 
