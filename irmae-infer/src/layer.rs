@@ -216,7 +216,8 @@ impl Op {
     }
 
     /// Output rows that are made at a time: several where a row has one pixel, so that kernels have pixels to share weights.
-    #[inline(never)]
+    #[cfg_attr(not(irmae_avx2), inline(never))]
+    #[cfg_attr(irmae_avx2, inline)]
     pub fn block_rows(self, output: Shape) -> usize {
         let rows = match self {
             Op::Conv(_) if output.width == 1 => BLOCK_PIXELS,
@@ -229,6 +230,7 @@ impl Op {
 
     /// Where along `axis` (0 for rows, 1 for columns) the inputs of output `out` start, counted from the first
     /// [zero before](Op::zeros) the input.
+    #[cfg_attr(irmae_avx2, inline)]
     pub(crate) fn first(self, axis: usize, out: usize) -> usize {
         match self {
             Op::Dense => 0,
@@ -242,6 +244,7 @@ impl Op {
     }
 
     /// How many inputs, zeros among them, an output reads along `axis`, at most; a dense layer reads rows one by one.
+    #[cfg_attr(irmae_avx2, inline)]
     pub(crate) fn span(self, axis: usize) -> usize {
         match self {
             Op::Dense => 1,

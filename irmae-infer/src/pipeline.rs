@@ -104,7 +104,8 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     }
 
     /// Whether a layer has the rows of which it makes the next.
-    #[inline(never)]
+    #[cfg_attr(not(irmae_avx2), inline(never))]
+    #[cfg_attr(irmae_avx2, inline)]
     fn is_ready(&self, index: usize) -> bool {
         let (layer, progress) = (&self.model.layers()[index], &self.progress[index]);
         let rows = progress.next_rows(layer);
@@ -192,18 +193,21 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
 
 impl Progress {
     /// The output rows that are made next.
-    #[inline(never)]
+    #[cfg_attr(not(irmae_avx2), inline(never))]
+    #[cfg_attr(irmae_avx2, inline)]
     fn next_rows(&self, layer: &Layer<'_>) -> Range<usize> {
         let start = self.emitted as usize;
         start..(start + layer.block_rows()).min(layer.output.height.into())
     }
 
     /// Input rows that are held.
+    #[cfg_attr(irmae_avx2, inline)]
     fn rows(&self) -> usize {
         (self.arrived - self.held) as usize
     }
 
     /// The bytes of the `rows` input rows that arrive next, but for the zeros around them.
+    #[cfg_attr(irmae_avx2, inline)]
     fn arriving(&self, layer: &Layer<'_>, rows: usize) -> Range<usize> {
         let (region, size) = (&layer.region, layer.input_element.size());
         let start = region.rows + (self.rows() * region.margins.row_step + region.margins.before) * size;
@@ -212,6 +216,7 @@ impl Progress {
 }
 
 /// Behind the input rows, zeros among them, that a layer makes `rows` of.
+#[cfg_attr(irmae_avx2, inline)]
 fn rows_end(layer: &Layer<'_>, rows: &Range<usize>) -> usize {
     layer.op.first(0, rows.end.saturating_sub(1)) + layer.op.span(0)
 }

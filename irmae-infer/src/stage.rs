@@ -193,6 +193,7 @@ fn dense_sums<'a>(
     acc
 }
 
+#[cfg_attr(irmae_avx2, inline)]
 fn geometry(layer: &Layer<'_>, window: Window) -> ConvGeometry {
     ConvGeometry { input: layer.input, output: layer.output, window }
 }

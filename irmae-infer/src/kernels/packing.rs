@@ -94,11 +94,13 @@ pub(crate) const fn phase_taps(kernel: usize, stride: usize, phase: usize) -> us
 }
 
 /// The only matrix of a convolution.
+#[cfg_attr(irmae_avx2, inline)]
 pub(crate) fn conv_matrix(window: Window, input: Shape, output: Shape) -> Matrix {
     Matrix { outputs: usize::from(output.channels), inputs: window.taps() * usize::from(input.channels) }
 }
 
 /// A transposed convolution's matrix for row phase `phase` and column group `group`.
+#[cfg_attr(irmae_avx2, inline)]
 pub(crate) fn transpose_matrix(window: Window, input: Shape, output: Shape, phase: usize, group: usize) -> Matrix {
     let [kernel, stride, _] = window.sizes();
     let columns = phase_groups(kernel[1], stride[1])[group];
@@ -109,6 +111,7 @@ pub(crate) fn transpose_matrix(window: Window, input: Shape, output: Shape, phas
 }
 
 /// Where the matrix for `phase` and `group` starts, if a matrix takes `len` of it.
+#[cfg_attr(irmae_avx2, inline)]
 pub(crate) fn transpose_start(
     window: Window,
     input: Shape,
@@ -120,6 +123,7 @@ pub(crate) fn transpose_start(
 }
 
 /// A dense layer's matrix for each input row and output row.
+#[cfg_attr(irmae_avx2, inline)]
 pub(crate) fn dense_matrix(input: Shape, output: Shape) -> Matrix {
     Matrix { outputs: output.row_len(), inputs: input.row_len() }
 }

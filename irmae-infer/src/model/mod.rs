@@ -50,16 +50,19 @@ pub struct Layer<'a> {
 
 impl Layer<'_> {
     /// Whether this is a dense layer on many rows, which sums up all its outputs as the rows arrive.
+    #[cfg_attr(irmae_avx2, inline)]
     pub(crate) fn sums_rows(&self) -> bool {
         self.op == Op::Dense && self.input.height > 1
     }
 
     /// Output rows that are made at a time.
+    #[cfg_attr(irmae_avx2, inline)]
     pub(crate) fn block_rows(&self) -> usize {
         self.op.block_rows(self.output)
     }
 
     /// The weights that join one input row and one output row of a dense layer.
+    #[cfg_attr(irmae_avx2, inline)]
     pub(crate) fn dense_matrix(&self) -> Matrix {
         packing::dense_matrix(self.input, self.output)
     }
@@ -235,6 +238,7 @@ impl<'a> Model<'a> {
     }
 
     /// The layers in order.
+    #[cfg_attr(irmae_avx2, inline)]
     pub fn layers(&self) -> &[Layer<'a>] {
         &self.layers
     }
