@@ -126,7 +126,7 @@ fn int_rows<K: Kernels, const DECODES: bool>(
             let row_len = layer.output.row_len();
             let first = out_rows.start * row_len;
             let sums = if layer.sums_rows() {
-                acc.get(first..).unwrap_or_default()
+                acc.get(first..first + row_len).unwrap_or_default()
             } else {
                 clear(bytemuck::cast_slice_mut(acc));
                 let start = out_rows.start * layer.dense_matrix().int_len();
@@ -134,9 +134,12 @@ fn int_rows<K: Kernels, const DECODES: bool>(
                 K::dense_accumulate_int(x.values.up_to(x.row_len), weights, scratch, acc);
                 acc
             };
-            let bias = params.bias.get(first..).unwrap_or_default();
+            let bias = params.bias.get(first..first + row_len).unwrap_or_default();
+            if K::dense_finish_int(params, sums, bias, &mut y.values) {
+                return;
+            }
             let mut channel = 0;
-            for (at, (&sum, &bias)) in sums.iter().zip(bias).enumerate().take(row_len) {
+            for (at, (&sum, &bias)) in sums.iter().zip(bias).enumerate() {
                 y.values.set(at, params.finish(channel, sum.wrapping_add(bias)));
                 channel = if channel + 1 == usize::from(layer.output.channels) { 0 } else { channel + 1 };
             }

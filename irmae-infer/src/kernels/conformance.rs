@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use half::f16;
 
 use super::{
-    ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Kernels, Reference, Rows, packing,
-    scratch_len,
+    ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Kernels, Reference, Rows,
+    packing, scratch_len,
 };
 use crate::format::Element;
 use crate::layer::{Activation, Op, ROWS_SLACK, Shape, Window};
@@ -356,6 +356,36 @@ pub fn check_dense<K: Kernels>() {
             K::dense_accumulate_float(&real(&x), &packed, &mut sums);
             // These integers are exact in `f32`.
             assert_eq!(sums, real(&expected), "{n_in} to {n_out}, f32");
+        }
+    }
+    for len in [1, 7, 16, 40, 48] {
+        let mut random = Random::new(1);
+        check_dense_outputs::<K>(&random.ints(len, -1_000_000, 1_000_000), &random.ints(len, -1000, 1000));
+    }
+}
+
+/// Outputs of a dense layer, where `K` makes them, are those of [`IntParams::finish`].
+fn check_dense_outputs<K: Kernels>(sums: &[i32], bias: &[i32]) {
+    let multiplier: Vec<i32> = (1..=sums.len() as i32).map(|n| n << 16).collect();
+    for channels in [1, sums.len()] {
+        let params = IntParams {
+            weights: &[],
+            bias,
+            acc_shift: 0,
+            multiplier: &multiplier[..channels],
+            post: [&[], &[]],
+            activation: Activation::Relu,
+            clamp: [0, 255],
+        };
+        let mut outputs = vec![0; sums.len()];
+        if K::dense_finish_int(&params, sums, bias, &mut IntsMut::U8(&mut outputs)) {
+            for (v, (&output, (sum, bias))) in outputs.iter().zip(sums.iter().zip(bias)).enumerate() {
+                assert_eq!(
+                    i32::from(output),
+                    params.finish(v % channels, sum + bias),
+                    "output {v} of {channels} channels"
+                );
+            }
         }
     }
 }

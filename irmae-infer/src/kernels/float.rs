@@ -3,9 +3,10 @@
 //!
 //! Sums start from the bias and take the inputs in the order of [`packing`].
 
-use super::float_tile::{FloatTile, Patches};
+use super::float_tile::{Ends, FloatTile, Patches};
 use super::packing::{self, FLOAT_BLOCK, Matrix};
 use super::params::{ConvGeometry, FloatParams, FloatWeight, Rows};
+use crate::layer::Activation;
 
 /// The real-valued methods of [`Kernels`](super::Kernels), by way of a [`FloatTile`].
 macro_rules! real {
@@ -47,20 +48,25 @@ pub(super) fn conv_row<T: FloatTile, W: FloatWeight>(
 ) {
     let ConvGeometry { input, output, window } = *geometry;
     let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|pair| pair.map(usize::from));
-    fill(params.bias, y);
+    let ends = ends::<T, W>(geometry, params);
+    if ends.is_none() {
+        fill(params.bias, y);
+    }
     Product {
         first: [(out_row * stride[0]) as isize - padding[0] as isize, -(padding[1] as isize)],
         size: kernel,
         step: stride[1],
         count: output.width.into(),
-        width: input.width.into(),
         channels: input.channels.into(),
         out_base: 0,
         out_step: output.channels.into(),
         matrix: packing::conv_matrix(window, input, output),
+        ends,
     }
     .run::<T, W>(x, params.weights, y);
-    params.activate(y);
+    if ends.is_none() {
+        params.activate(y);
+    }
 }
 
 /// See [`Kernels::conv_transpose_row_float`](super::Kernels::conv_transpose_row_float).
@@ -76,7 +82,10 @@ pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight>(
     let channels = usize::from(output.channels);
     let (row, phase) = ((out_row + padding[0]) / stride[0], (out_row + padding[0]) % stride[0]);
     let row_taps = packing::phase_taps(kernel[0], stride[0], phase);
-    fill(params.bias, y);
+    let ends = ends::<T, W>(geometry, params);
+    if ends.is_none() {
+        fill(params.bias, y);
+    }
     for (group, phases) in packing::phase_groups(kernel[1], stride[1]).into_iter().enumerate() {
         if phases.count == 0 {
             continue;
@@ -98,16 +107,18 @@ pub(super) fn conv_transpose_row<T: FloatTile, W: FloatWeight>(
                 size: [row_taps, phases.taps],
                 step: 1,
                 count,
-                width: input.width.into(),
                 channels: input.channels.into(),
                 out_base: ((first * stride[1] + phase) as isize - padding[1] as isize) * channels as isize,
                 out_step: stride[1] * channels,
                 matrix,
+                ends,
             }
             .run::<T, W>(x, weights, y);
         }
     }
-    params.activate(y);
+    if ends.is_none() {
+        params.activate(y);
+    }
 }
 
 /// See [`Kernels::dense_accumulate_float`](super::Kernels::dense_accumulate_float).
@@ -115,8 +126,18 @@ pub(super) fn dense_accumulate<T: FloatTile, W: FloatWeight>(x: &[f32], weights:
     let matrix = Matrix { outputs: acc.len(), inputs: x.len() };
     let x = Rows { values: x, first: 0, row_step: x.len(), before: 0, row_len: x.len(), height: 1 };
     let (channels, out_step) = (matrix.inputs, matrix.outputs);
-    Product { first: [0, 0], size: [1, 1], step: 1, count: 1, width: 1, channels, out_base: 0, out_step, matrix }
+    Product { first: [0, 0], size: [1, 1], step: 1, count: 1, channels, out_base: 0, out_step, matrix, ends: None }
         .run::<T, W>(&x, weights, acc);
+}
+
+/// What a tile can see to itself: whole blocks, each of which some input reaches.
+fn ends<'a, T: FloatTile, W: FloatWeight>(geometry: &ConvGeometry, params: &FloatParams<'a, W>) -> Option<Ends<'a>> {
+    let [kernel, stride, _] = geometry.window.sizes();
+    let is_reached = kernel[0] >= stride[0] && kernel[1] >= stride[1];
+    let is_whole = usize::from(geometry.output.channels).is_multiple_of(FLOAT_BLOCK);
+    let least = if params.activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY };
+    let is_such = T::FINISHES && is_reached && is_whole && !params.activation.is_curved();
+    is_such.then_some(Ends { bias: params.bias, least })
 }
 
 /// Every pixel starts from the biases of its channels.
@@ -134,20 +155,20 @@ fn fill(bias: &[f32], y: &mut [f32]) {
 
 /// Patches times weights. Pixel `n`'s patch is `size` rows and columns of input pixels from `first` on, `n * step` columns to the
 /// right. Its output `v` is added to `y[out_base + n * out_step + v]`, if there is such a place.
-struct Product {
+struct Product<'a> {
     first: [isize; 2],
     size: [usize; 2],
     step: usize,
     count: usize,
-    /// Pixels in a row of the input, and values in a pixel.
-    width: usize,
+    /// Values in a pixel of the input.
     channels: usize,
     out_base: isize,
     out_step: usize,
     matrix: Matrix,
+    ends: Option<Ends<'a>>,
 }
 
-impl Product {
+impl Product<'_> {
     fn run<T: FloatTile, W: FloatWeight>(&self, x: &Rows<&[f32]>, weights: &[W], y: &mut [f32]) {
         let Matrix { outputs, inputs } = self.matrix;
         if inputs == 0 {
@@ -156,54 +177,55 @@ impl Product {
         let in_blocks = outputs / FLOAT_BLOCK * FLOAT_BLOCK;
         let (blocks, singles) = weights[..self.matrix.float_len()].split_at(in_blocks * inputs);
         let (blocks, _) = blocks.as_chunks();
+        let x = self.patches(x);
+        if in_blocks == 0 && T::multiply_singles_at(&x, singles, y, self.out_base, self.out_step) {
+            return;
+        }
         let mut n = 0;
         while n < self.count {
             let pixels = self.whole(n, y.len());
-            let x = self.patches(x, n, pixels.max(1));
             let at = self.out_base + (n * self.out_step) as isize;
-            if pixels == 0 && (at < 0 || at as usize + outputs > y.len()) {
+            let x = x.part(n, pixels.max(1));
+            if pixels == 0 {
                 add_partly::<T, W>(&x, blocks, singles, at, y);
             } else {
                 let y = &mut y[at as usize..];
-                T::multiply(&x, blocks, y, self.out_step);
+                match &self.ends {
+                    Some(ends) if T::FINISHES => T::multiply_finish(&x, blocks, ends, y, self.out_step),
+                    _ => T::multiply(&x, blocks, y, self.out_step),
+                }
                 T::multiply_singles(&x, singles, &mut y[in_blocks..], self.out_step);
             }
             n += pixels.max(1);
         }
     }
 
-    /// From pixel `n` on, the pixels whose patches lie between the sides of the input, and whose outputs all lie in the row.
+    /// From pixel `n` on, the pixels whose outputs all lie in the row.
     fn whole(&self, n: usize, row_len: usize) -> usize {
-        let column = self.first[1] + (n * self.step) as isize;
         let at = self.out_base + (n * self.out_step) as isize;
-        let columns = usize::try_from(self.width as isize - self.size[1] as isize - column);
-        let places = usize::try_from(row_len as isize - self.matrix.outputs as isize - at);
-        match (columns, places) {
-            (Ok(columns), Ok(places)) if column >= 0 && at >= 0 => {
-                (self.count - n).min(columns / self.step + 1).min(places / self.out_step + 1)
-            }
-            _ => 0,
+        let all = (self.count - n - 1) * self.out_step + self.matrix.outputs;
+        if at >= 0 && at as usize + all <= row_len {
+            return self.count - n; // Without a division.
         }
+        let places = usize::try_from(row_len as isize - self.matrix.outputs as isize - at);
+        places.map_or(0, |places| if at < 0 { 0 } else { (self.count - n).min(places / self.out_step + 1) })
     }
 
-    /// What the patches of `pixels` pixels from pixel `n` on have in common with the input. Of several they lie within it.
-    fn patches<'a>(&self, x: &Rows<&'a [f32]>, n: usize, pixels: usize) -> Patches<'a> {
-        let outside = |start: isize, size: usize, end: usize| {
-            let before = start.min(0).unsigned_abs().min(size);
-            (before, usize::try_from(start + size as isize - end as isize).unwrap_or(0).min(size - before))
-        };
-        let (row, column) = (self.first[0], self.first[1] + (n * self.step) as isize);
-        let (above, below) = outside(row, self.size[0], x.height);
-        let (before, behind) = if pixels > 1 { (0, 0) } else { outside(column, self.size[1], self.width) };
+    /// All pixels' patches, without the rows beside the input.
+    fn patches<'a>(&self, x: &Rows<&'a [f32]>) -> Patches<'a> {
+        let [row, column] = self.first;
+        let above = row.min(0).unsigned_abs().min(self.size[0]);
+        let below = usize::try_from(row + self.size[0] as isize - x.height as isize).unwrap_or(0);
+        let len = self.size[1] * self.channels;
         Patches {
-            rows: *x,
-            count: self.size[0] - above - below,
-            start: x.place(row + above as isize, column + before as isize, self.channels),
-            len: (self.size[1] - before - behind) * self.channels,
-            pixels,
+            values: x.values,
+            row_step: x.row_step,
+            count: self.size[0].saturating_sub(above + below),
+            start: x.place(row + above as isize, column, self.channels),
+            len,
+            pixels: self.count,
             step: self.step * self.channels,
-            k: (above * self.size[1] + before) * self.channels,
-            k_step: self.size[1] * self.channels,
+            k: above * len,
             inputs: self.matrix.inputs,
         }
     }

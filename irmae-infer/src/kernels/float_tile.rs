@@ -2,7 +2,7 @@
 //! [`float`](super::float) turns every layer into such sums.
 
 use super::packing::FLOAT_BLOCK;
-use super::params::{FloatWeight, Rows};
+use super::params::FloatWeight;
 
 /// Eight values, one for each output of a block.
 pub(super) type Block = [f32; FLOAT_BLOCK];
@@ -43,6 +43,41 @@ pub(super) trait FloatTile {
             }
         }
     }
+
+    /// Whether there is a [`FloatTile::multiply_finish`].
+    const FINISHES: bool = false;
+
+    /// [`multiply`](FloatTile::multiply) with sums that start from biases instead of `y`, and what follows them.
+    #[inline]
+    fn multiply_finish<W: FloatWeight>(
+        _x: &Patches<'_>,
+        _weights: &[[W; FLOAT_BLOCK]],
+        _ends: &Ends<'_>,
+        _y: &mut [f32],
+        _step: usize,
+    ) {
+    }
+
+    /// [`multiply_singles`](FloatTile::multiply_singles) with some outputs beside the row: `y[at + n * step + v]`, where there is
+    /// such a place. False, and nothing done, where a tile has no such thing.
+    #[inline]
+    fn multiply_singles_at<W: FloatWeight>(
+        _x: &Patches<'_>,
+        _weights: &[W],
+        _y: &mut [f32],
+        _at: isize,
+        _step: usize,
+    ) -> bool {
+        false
+    }
+}
+
+/// What sums start from, one an output, and the least that is made of them.
+#[cfg_attr(not(irmae_avx2), allow(dead_code))]
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'a> {
+    pub(super) bias: &'a [f32],
+    pub(super) least: f32,
 }
 
 /// A block of outputs of pixel `n`.
@@ -95,27 +130,40 @@ fn add_scaled(acc: Block, w: Block, x: f32) -> Block {
     [a + w[0] * x, b + w[1] * x, c + w[2] * x, d + w[3] * x, e + w[4] * x, f + w[5] * x, g + w[6] * x, h + w[7] * x]
 }
 
-/// The patches of neighbouring pixels, as far as they lie within the input: a run of values in each of some input rows.
+/// The patches of neighbouring pixels: a run of values in each of some input rows.
 #[derive(Clone, Copy)]
 pub(super) struct Patches<'a> {
-    /// The input.
-    pub(super) rows: Rows<&'a [f32]>,
-    /// Rows of a patch.
+    pub(super) values: &'a [f32],
+    /// Values from one row to the next, and how many rows there are.
+    pub(super) row_step: usize,
     pub(super) count: usize,
-    /// Where the first pixel's values start in the first of them, and how many there are in a row.
+    /// Where the first pixel's values start in the first row, and how many there are in a row.
     pub(super) start: usize,
     pub(super) len: usize,
     /// Pixels, and values from one to the next.
     pub(super) pixels: usize,
     pub(super) step: usize,
-    /// `k` of the first value, and its increment from row to row.
+    /// `k` of the first value.
     pub(super) k: usize,
-    pub(super) k_step: usize,
-    /// Values of a patch with what lies outside the input: weights from one output or block to the next.
+    /// Values of a patch with the rows that are left out: weights from one output or block to the next.
     pub(super) inputs: usize,
 }
 
 impl<'a> Patches<'a> {
+    /// Those of `pixels` pixels from pixel `n` on.
+    pub(super) fn part(self, n: usize, pixels: usize) -> Self {
+        Self { start: self.start + n * self.step, pixels, ..self }
+    }
+
+    /// All values of `pixels` pixels from pixel `n` on, from the first row to the last.
+    #[cfg_attr(not(irmae_avx2), allow(dead_code))]
+    #[inline]
+    pub(super) fn values(&self, n: usize, pixels: usize) -> &'a [f32] {
+        let Some(last_row) = self.count.checked_sub(1) else { return &[] };
+        let len = last_row * self.row_step + (pixels - 1) * self.step + self.len;
+        &self.values[self.start + n * self.step..][..len]
+    }
+
     /// For each input row `k` and the values `k..` of each of `P` pixels from pixel `n` on, equally many.
     #[inline(always)]
     pub(super) fn runs<const P: usize>(&self, n: usize) -> impl Iterator<Item = (usize, [&'a [f32]; P])> {
@@ -127,12 +175,12 @@ impl<'a> Patches<'a> {
     /// For each input row `k` and the values from pixel `n`'s first to the last of the last of `pixels` pixels.
     #[inline(always)]
     pub(super) fn spans(&self, n: usize, pixels: usize) -> impl Iterator<Item = (usize, &'a [f32])> {
-        let Self { rows, k, k_step, .. } = *self;
-        let start = self.start + n * self.step;
-        let end = start + (pixels - 1) * self.step + self.len;
+        let Self { values, row_step, k, len, step, .. } = *self;
+        let start = self.start + n * step;
+        let end = start + (pixels - 1) * step + len;
         (0..self.count).map(move |i| {
-            let row = i * rows.row_step;
-            (k + i * k_step, rows.values.get(row + start..row + end).unwrap_or_default())
+            let row = i * row_step;
+            (k + i * len, values.get(row + start..row + end).unwrap_or_default())
         })
     }
 }

@@ -9,9 +9,10 @@
 //! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
 //! | `Neon`, by [`Best`] | aarch64 | four pixels by four outputs, by UMULL and UADALP, or by UDOT where there is that | blocks of 16 outputs by four pixels |
 //! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | eight pixels by eight outputs, by VPMADDWD | blocks of 16 outputs by four pixels |
+//! | `Avx512`, by [`Best`] | those that have AVX-512 F, BW, VL and VNNI as well | eight pixels by 16 outputs, by VPDPBUSD, inputs read as they lie | blocks of 32 outputs by eight pixels |
 //!
 //! `i8` results are equal to the bit for every implementation and target. So are `f32` and `f16` results of kernels that round each
-//! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2 and NEON agree to rounding.
+//! product and each sum, in order: the reference and all for microcontrollers. Those of AVX2, AVX-512 and NEON agree to rounding.
 
 use core::ops::Range;
 
@@ -21,6 +22,8 @@ use crate::layer::Op;
 mod arch;
 #[cfg(irmae_avx2)]
 mod avx2;
+#[cfg(irmae_avx2)]
+mod avx512;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 #[cfg(any(irmae_avx2, irmae_neon))]
@@ -122,6 +125,12 @@ pub trait Kernels {
             Ints::U8(x) => reference::dense_accumulate_int(x, weights, acc),
             Ints::I16(x) => reference::dense_accumulate_int(x, weights, acc),
         }
+    }
+
+    /// Outputs of one row of a dense layer from its sums, `y[v] = requantize(b[v] + acc[v])`, channels in turn. False, and nothing
+    /// done, where that is left to the caller.
+    fn dense_finish_int(_params: &IntParams<'_>, _sums: &[i32], _bias: &[i32], _y: &mut IntsMut<'_>) -> bool {
+        false
     }
 
     /// One input row's share of one output row of a dense layer in real numbers.

@@ -4,6 +4,8 @@
 
 #[cfg(irmae_avx2)]
 pub(super) mod avx2;
+#[cfg(irmae_avx2)]
+pub(super) mod avx512;
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
 pub(super) mod dsp;
 #[cfg(irmae_fpu)]
