@@ -39,6 +39,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A model on the stack takes a kilobyte, and moving it as much of flash: [`ModelSlot`] loads it where it lies.
+//!
 //! A sensor that delivers row by row, or sample by sample, need not keep the window: see [`Encoder::push_row`] and
 //! [`Decoder::next_row`].
 //!
@@ -57,6 +59,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `float` (default) | models of `f32` and `f16`; without it a program is smaller |
+//! | `decode` (default) | decoders, and transposed convolutions; without it a program is smaller |
 //! | `std` | the writer of model files, `format::write` |
 //! | `defmt` | `defmt::Format` for errors and plain types |
 //! | `conformance` | the tests of [`kernels`], to be run on a device; they allocate |
