@@ -117,6 +117,8 @@ fn steps(env: &Env) -> Vec<Step> {
             steps.push(Step::new(title, env, &format!("check -p irmae-infer --target {target} {flag}")));
         }
     }
+    let least = format!("clippy -p irmae-infer --no-default-features --target {} -- -D warnings", BARE_TARGETS[0]);
+    steps.push(Step::new("irmae-infer that only encodes integers", env, &least));
     for target in BARE_EDGE_TARGETS {
         let title = format!("irmae-infer for {target}");
         steps.push(Step::new(title, env, &format!("clippy -p irmae-infer --target {target} -- -D warnings")));
