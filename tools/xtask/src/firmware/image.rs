@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_workspace_is_cut_from_paths_and_the_core_named() {
         let env = Env { root: "/home/me/irmae".into(), cache: "/".into() };
-        let flags = flags(&env, find("an386").unwrap());
-        assert_eq!(flags[1..], ["--remap-path-prefix=/home/me/irmae=", "-Ctarget-cpu=cortex-m4"]);
+        let flags = flags(&env, find("an500").unwrap());
+        assert_eq!(flags[1..], ["--remap-path-prefix=/home/me/irmae=", "-Ctarget-cpu=cortex-m7"]);
     }
 }
