@@ -36,6 +36,8 @@ pub(crate) struct Progress {
     arrived: u32,
     /// Output rows that have been made.
     emitted: u32,
+    /// Rows that must have arrived before the next ones can be.
+    needed: u32,
 }
 
 impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
@@ -54,7 +56,8 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
         // Zeros above and beside the rows of all layers.
         clear(self.buffer);
         for (progress, layer) in self.progress.iter_mut().zip(self.model.layers()) {
-            *progress = Progress { held: 0, arrived: layer.region.margins.above as u32, emitted: 0 };
+            *progress = Progress { held: 0, arrived: layer.region.margins.above as u32, emitted: 0, needed: 0 };
+            progress.needed = progress.rows_needed(layer);
         }
         self.announced = 0;
     }
@@ -78,7 +81,8 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     pub(crate) fn run(&mut self) -> bool {
         let last = self.model.layers().len() - 1;
         while self.announced == self.progress[last].emitted {
-            let Some(index) = (0..=last).rev().find(|&index| self.is_ready(index)) else { return false };
+            let ready = self.progress.iter().rposition(|progress| progress.needed <= progress.arrived);
+            let Some(index) = ready else { return false };
             let rows = self.compute(index);
             if index < last {
                 self.accept(index + 1, rows);
@@ -101,17 +105,6 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
     pub(crate) fn is_complete(&self) -> bool {
         let mut layers = self.model.layers().iter().zip(&*self.progress);
         layers.all(|(layer, progress)| progress.emitted == layer.output.height.into())
-    }
-
-    /// Whether a layer has the rows of which it makes the next.
-    #[cfg_attr(not(irmae_avx2), inline(never))]
-    #[cfg_attr(irmae_avx2, inline)]
-    fn is_ready(&self, index: usize) -> bool {
-        let (layer, progress) = (&self.model.layers()[index], &self.progress[index]);
-        let rows = progress.next_rows(layer);
-        let all = layer.region.margins.above + usize::from(layer.input.height);
-        let needed = if layer.op == Op::Dense { all } else { rows_end(layer, &rows).min(all) };
-        !rows.is_empty() && needed <= progress.arrived as usize
     }
 
     /// `rows` rows have arrived at layer `index`. A dense layer on many rows adds them up at once, and does not hold them.
@@ -164,6 +157,7 @@ impl<'m, 'b, K: Kernels, const DECODES: bool> Pipeline<'m, 'b, K, DECODES> {
         };
         stage::make_rows::<K, DECODES>(layer, rows.clone(), parts);
         progress.emitted = rows.end as u32;
+        progress.needed = progress.rows_needed(layer);
         self.drop_rows(index);
         rows.len()
     }
@@ -198,6 +192,20 @@ impl Progress {
     fn next_rows(&self, layer: &Layer<'_>) -> Range<usize> {
         let start = self.emitted as usize;
         start..(start + layer.block_rows()).min(layer.output.height.into())
+    }
+
+    /// The rows that must have arrived before [the next rows](Progress::next_rows) can be made: zeros below the input never do. More than
+    /// there are, where all have been made.
+    fn rows_needed(&self, layer: &Layer<'_>) -> u32 {
+        let rows = self.next_rows(layer);
+        let all = layer.region.margins.above + usize::from(layer.input.height);
+        if rows.is_empty() {
+            u32::MAX
+        } else if layer.op == Op::Dense {
+            all as u32
+        } else {
+            rows_end(layer, &rows).min(all) as u32
+        }
     }
 
     /// Input rows that are held.

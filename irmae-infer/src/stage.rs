@@ -138,9 +138,10 @@ fn int_rows<K: Kernels, const DECODES: bool>(
             if K::dense_finish_int(params, sums, bias, &mut y.values) {
                 return;
             }
-            let mut channel = 0;
+            // Decoders have many outputs, and encoders few.
+            let (mut channel, is_linear) = (0, DECODES && params.is_linear());
             for (at, (&sum, &bias)) in sums.iter().zip(bias).enumerate() {
-                y.values.set(at, params.finish(channel, sum.wrapping_add(bias)));
+                y.values.set(at, params.finish_known(is_linear, channel, sum.wrapping_add(bias)));
                 channel = if channel + 1 == usize::from(layer.output.channels) { 0 } else { channel + 1 };
             }
         }

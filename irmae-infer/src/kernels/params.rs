@@ -307,17 +307,29 @@ impl<'a> IntParams<'a> {
     #[cfg_attr(all(irmae_dsp, not(irmae_mve)), inline(never))]
     #[cfg_attr(not(all(irmae_dsp, not(irmae_mve))), inline)]
     pub fn finish(&self, channel: usize, acc: i32) -> i32 {
-        let q = quant::requantize(acc << self.acc_shift, self.multiplier[channel]);
-        let y = match self.activation {
-            Activation::None | Activation::Relu => q,
-            Activation::Tanh | Activation::Sigmoid => self.curve(channel, q),
-        };
+        let acc = acc << self.acc_shift;
+        let q = quant::requantize(acc, self.multiplier[channel]);
+        self.clamped(if self.activation.is_curved() { self.curve(channel, q) } else { q })
+    }
+
+    /// The same, if it is known whether that [is linear](Self::is_linear): without a call where it is.
+    #[inline(always)]
+    pub(crate) fn finish_known(&self, is_linear: bool, channel: usize, acc: i32) -> i32 {
+        if is_linear {
+            self.clamped(quant::requantize(acc, self.multiplier[channel]))
+        } else {
+            self.finish(channel, acc)
+        }
+    }
+
+    #[inline(always)]
+    fn clamped(&self, y: i32) -> i32 {
         // Not `clamp`: that panics where a hostile file has its ends crossed.
         y.max(self.clamp[0]).min(self.clamp[1])
     }
 
     /// Whether [`finish`](Self::finish) is no more than [`quant::requantize`], clamped.
-    pub(super) fn is_linear(&self) -> bool {
+    pub(crate) fn is_linear(&self) -> bool {
         !self.activation.is_curved() && self.acc_shift == 0
     }
 

@@ -226,13 +226,13 @@ impl Place {
 
     /// [`Tile::store`].
     pub(super) fn store(self, params: &IntParams<'_>, channel: usize, sums: &[i32], y: &mut IntsMut<'_>) {
-        let outputs = sums.len() / self.lanes;
+        let (outputs, is_linear) = (sums.len() / self.lanes, params.is_linear());
         for pixel in 0..self.count {
             // Pixels beside the row have no outputs.
             let Some(range) = self.range(pixel, outputs, y.len()) else { continue };
             for ((n, at), sums) in range.enumerate().zip(sums.chunks_exact(self.lanes)) {
                 let sum = params.bias[channel + n].wrapping_add(sums[pixel]);
-                y.set(at, params.finish(channel + n, sum));
+                y.set(at, params.finish_known(is_linear, channel + n, sum));
             }
         }
     }
