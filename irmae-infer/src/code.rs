@@ -1,7 +1,7 @@
 //! From coefficients to bytes and back, at a fixed width for each coefficient.
 //!
 //! Coefficient `i` has `bits[i]` bits and step `D_i`. Its level is `q = floor(c / D_i)`, saturated to `bits[i]` bits, and
-//! stands for the middle of its cell, `c = (q + 1/2) D_i`. A packet is one byte that counts the payload, then the levels
+//! stands for the middle of its cell, `c = (q + 1/2) D_i`. A (bare) packet is one byte that counts the payload, then the levels
 //! in two's complement, most significant bit first, padded with zeros to a whole byte.
 //!
 //! Coefficients go out in order of variance, so a packet may be cut after any of them: [`pack`] takes the bytes that it
@@ -48,6 +48,25 @@ pub enum PacketError {
         /// Bytes or coefficients needed.
         needed: u16,
     },
+    /// Bytes after the packet, where it should be alone.
+    Trailing {
+        /// How many.
+        count: u16,
+    },
+    /// The first byte is not that of a full packet that this crate reads.
+    Version {
+        /// The byte.
+        found: u8,
+    },
+    /// The packet names another model, or that byte is damaged.
+    Model {
+        /// The last byte of this model's id.
+        expected: u8,
+        /// The byte in the packet.
+        found: u8,
+    },
+    /// The CRC does not match: a bit has changed, or the packet is of another model.
+    Checksum,
 }
 
 impl fmt::Display for PacketError {
@@ -55,6 +74,15 @@ impl fmt::Display for PacketError {
         match self {
             Self::Truncated => f.write_str("packet is truncated"),
             Self::TooLong => f.write_str("packet is longer than the model's code: it belongs to another model"),
+            Self::Trailing { count } => write!(f, "{count} bytes follow the packet"),
+            Self::Version { found } => {
+                write!(f, "not a full packet of version 1, which starts with 11: it starts with {found:02x}")
+            }
+            Self::Model { expected, found } => write!(
+                f,
+                "packet is of a model whose id ends in {found:02x}, this one's ends in {expected:02x}: use the encoder's own decoder"
+            ),
+            Self::Checksum => f.write_str("packet is damaged: its CRC does not match"),
             Self::Padding => {
                 f.write_str("packet has bits set where there must be none: it is damaged or of another model")
             }
@@ -71,7 +99,7 @@ pub fn packet_len(bits: &[u8]) -> usize {
 }
 
 /// How many coefficients fit a packet of `max_bytes`.
-fn prefix_len(bits: &[u8], max_bytes: usize) -> usize {
+pub(crate) fn prefix_len(bits: &[u8], max_bytes: usize) -> usize {
     let mut room = max_bytes.saturating_sub(OVERHEAD_LEN).min(usize::from(u8::MAX)) * 8;
     bits.iter()
         .take_while(|&&b| {

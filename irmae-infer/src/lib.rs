@@ -7,7 +7,8 @@
 //!
 //! 1. [`Model::load`] checks the bytes of a file once and borrows its weights from flash.
 //! 2. [`Encoder`] and [`Decoder`] join a model with a buffer of [`Model::buffer_len`] bytes that the caller owns.
-//! 3. [`code::pack`] and [`code::unpack`] go from code to packet and back.
+//! 3. [`code::pack`] and [`code::unpack`] go from code to packet and back. Where the link does not tell damaged, lost and foreign packets
+//!    from others, [`packet`] does, and [`framing`] finds them in a stream of bytes.
 //! 4. [`kernels::Kernels`] is the arithmetic; [`quant`] has the one place where integers are rounded; [`mod@format`] the file.
 //!
 //! ```
@@ -81,9 +82,11 @@ mod aligned;
 pub mod code;
 mod error;
 pub mod format;
+pub mod framing;
 pub mod kernels;
 mod layer;
 mod model;
+pub mod packet;
 mod pipeline;
 pub mod quant;
 mod sample;
@@ -94,5 +97,6 @@ pub use aligned::Aligned;
 pub use error::{LoadError, RunError};
 pub use layer::{Activation, Margins, Op, ROWS_SLACK, Shape, Window};
 pub use model::{Layer, Model, ModelSlot, Weights};
+pub use packet::{PacketDecoder, Profile, encode_packet};
 pub use sample::{RawType, Sample, Transfer};
 pub use session::{Decoder, Encoder};
