@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use irmae_infer::format::AlignedBytes;
-use irmae_infer::{Encoder, Model, RunError, Sample, code};
+use irmae_infer::framing::{encode_frame, frame_len_max};
+use irmae_infer::{Encoder, Model, Profile, RunError, Sample, encode_packet};
 use serde_json::json;
 
 use crate::files;
+use crate::link::{Framing, Link};
 use crate::npy::{self, Samples};
 
 /// Encode an array of windows or images into a file of packets.
@@ -24,9 +26,11 @@ pub(crate) struct Args {
     /// File of packets, one after the other
     #[arg(long)]
     output: PathBuf,
-    /// Bytes that a packet may have, its length byte included [default: all of the code]
+    /// Bytes that a packet may have, all of it included [default: all of the code]
     #[arg(long)]
     bytes: Option<usize>,
+    #[command(flatten)]
+    link: Link,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -37,19 +41,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bytes = files::read_model(&args.model)?;
     let model = files::load_model(&bytes, &args.model)?;
     let max_bytes = args.bytes.unwrap_or(usize::MAX);
-    let least = code::packet_len(&model.bits()[..1]);
+    let least = Profile::from(args.link.profile).packet_len(&model.bits()[..1]);
     if max_bytes < least {
         bail!("--bytes {max_bytes} is too small: a packet of this model with one coefficient has {least} bytes");
     }
     let packets = match npy::read(&args.input, model.frame())? {
-        Samples::U8(values) => encode(&model, &values, max_bytes),
-        Samples::I16(values) => encode(&model, &values, max_bytes),
-        Samples::U16(values) => encode(&model, &values, max_bytes),
+        Samples::U8(values) => encode(&model, &values, args.link, max_bytes),
+        Samples::I16(values) => encode(&model, &values, args.link, max_bytes),
+        Samples::U16(values) => encode(&model, &values, args.link, max_bytes),
         Samples::F32(values) => {
             if let Some(at) = values.iter().position(|value| !value.is_finite()) {
                 bail!("{}: window {} holds NaN or infinity", args.input.display(), at / model.frame().len());
             }
-            encode(&model, &values, max_bytes)
+            encode(&model, &values, args.link, max_bytes)
         }
     }?;
     files::write_atomically(&args.output, |file| Ok(file.write_all(&packets.bytes)?))?;
@@ -79,16 +83,25 @@ struct Packets {
     count: usize,
 }
 
-fn encode<S: Sample>(model: &Model<'_>, values: &[S], max_bytes: usize) -> Result<Packets> {
+fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usize) -> Result<Packets> {
+    let profile = link.profile.into();
     let mut buffer = AlignedBytes::zeroed(model.buffer_len());
     let mut encoder = Encoder::new(model, buffer.as_mut_slice())?;
     let mut levels = vec![0; model.code_len()];
-    let mut packet = vec![0; code::packet_len(model.bits())];
+    let mut packet = vec![0; Profile::packet_len(profile, model.bits())];
+    let mut frame = vec![0; frame_len_max(packet.len())];
     let mut packets = Packets { bytes: Vec::new(), count: 0 };
-    for frame in values.chunks_exact(model.frame().len()) {
-        encoder.encode(frame, &mut levels).map_err(explain)?;
-        let len = code::pack(model.bits(), &levels, max_bytes, &mut packet)?;
-        packets.bytes.extend_from_slice(&packet[..len]);
+    for window in values.chunks_exact(model.frame().len()) {
+        encoder.encode(window, &mut levels).map_err(explain)?;
+        let sequence = packets.count as u8;
+        let len = encode_packet(model, &levels, profile, sequence, max_bytes, &mut packet)?;
+        match link.framing {
+            Framing::None => packets.bytes.extend_from_slice(&packet[..len]),
+            Framing::Cobs => {
+                let len = encode_frame(&packet[..len], &mut frame)?;
+                packets.bytes.extend_from_slice(&frame[..len]);
+            }
+        }
         packets.count += 1;
     }
     Ok(packets)

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod files;
 mod inspect;
+mod link;
 mod npy;
 
 use anyhow::Result;

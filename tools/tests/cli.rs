@@ -79,6 +79,75 @@ fn shorter_packets_are_decoded_too() {
     assert!(errors[0] > errors[3], "more bytes, less error: {errors:?}");
 }
 
+/// The golden packets of `image-i8` as `encode` writes them with `options`, and what `decode` gives for bytes with the same options.
+struct Link<'a> {
+    folder: TempDir,
+    options: &'a [&'a str],
+    sent: Vec<u8>,
+}
+
+impl<'a> Link<'a> {
+    fn new(options: &'a [&'a str], bytes: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (input, packets) = (images(&folder, "image-i8"), folder.path().join("x.irp"));
+        let encoder = golden("image-i8").join("encoder.irmae");
+        let encode = ["encode", "--model", text(&encoder), "--input", text(&input), "--output", text(&packets)];
+        json(&[&encode[..], options, bytes].concat());
+        Self { sent: std::fs::read(&packets).unwrap(), folder, options }
+    }
+
+    fn call<T>(&self, received: &[u8], options: &[&str], call: impl Fn(&[&str]) -> T) -> T {
+        let (packets, output) = (self.folder.path().join("y.irp"), self.folder.path().join("y.npy"));
+        std::fs::write(&packets, received).unwrap();
+        let decoder = golden("image-i8").join("decoder.irmae");
+        let decode = ["decode", "--model", text(&decoder), "--input", text(&packets), "--output", text(&output)];
+        call(&[&decode[..], options].concat())
+    }
+
+    /// Decoded windows, lost, replayed, out of order, damaged.
+    fn tally(&self, received: &[u8]) -> [u64; 5] {
+        let report = self.call(received, self.options, json);
+        ["items", "lost", "replayed", "out_of_order", "damaged"].map(|key| report[key].as_u64().unwrap())
+    }
+}
+
+#[test]
+fn full_packets_and_frames_say_what_became_of_them() {
+    let framed = &["--profile", "full", "--framing", "cobs"];
+    for (options, bytes) in [(&["--profile", "full"][..], &[][..]), (framed, &[]), (framed, &["--bytes", "8"])] {
+        let link = Link::new(options, bytes);
+        let len = link.sent.len() / 4;
+        let packets: Vec<&[u8]> = link.sent.chunks(len).collect();
+        let [a, b, c, d] = packets[..] else { panic!("four packets of one length") };
+        assert_eq!(link.tally(&link.sent), [4, 0, 0, 0, 0]);
+        assert_eq!(link.tally(&[a, c, b, d, d].concat()), [4, 0, 1, 1, 0]);
+        assert_eq!(link.tally(&[a, d].concat()), [2, 2, 0, 0, 0]);
+        // Noise, and a packet that was cut short.
+        assert_eq!(link.tally(&[a, &[9, 9, 0], c, &d[..len - 2]].concat()), [2, 1, 0, 0, 2]);
+        let shown = link.call(&[a, d].concat(), options, |arguments| irmae(arguments).stderr);
+        assert!(String::from_utf8(shown).unwrap().starts_with("warning: packets: 2 lost, 0 replayed"));
+    }
+}
+
+#[test]
+fn each_link_gives_the_golden_windows_and_refuses_the_others_files() {
+    let kinds = [&[][..], &["--framing", "cobs"], &["--profile", "full"], &["--profile", "full", "--framing", "cobs"]];
+    for options in kinds {
+        let link = Link::new(options, &[]);
+        link.call(&link.sent, options, json);
+        let restored: Array3<u8> = ndarray_npy::read_npy(link.folder.path().join("y.npy")).unwrap();
+        assert_eq!(restored.into_raw_vec_and_offset().0, std::fs::read(golden("image-i8").join("output.bin")).unwrap());
+        for other in kinds.into_iter().filter(|&other| other != options) {
+            if options.len() == 4 && other == ["--profile", "full"] {
+                // Its packets are found within frames, but for those with zeros.
+                continue;
+            }
+            let line = link.call(&link.sent, other, error);
+            assert!(line.contains("packet") || line.contains("frame"), "{options:?} as {other:?}: {line}");
+        }
+    }
+}
+
 #[test]
 fn inspect_says_what_a_file_holds() {
     let report = json(&["inspect", text(&golden("image-i8").join("encoder.irmae"))]);
