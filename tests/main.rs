@@ -1,7 +1,9 @@
-//! Device code against trainer output: golden files, damaged files, and, with the feature `libtorch`, libtorch itself.
+//! Device code against trainer output: golden files, damaged files, packets over a bad link, and, with the feature `libtorch`,
+//! libtorch itself.
 
 mod cases;
 mod corrupt;
 mod golden;
 #[cfg(feature = "libtorch")]
 mod live;
+mod packets;
