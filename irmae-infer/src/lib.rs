@@ -89,14 +89,16 @@ mod model;
 pub mod packet;
 mod pipeline;
 pub mod quant;
+mod reach;
 mod sample;
 mod session;
 mod stage;
 
 pub use aligned::Aligned;
 pub use error::{LoadError, RunError};
-pub use layer::{Activation, Margins, Op, ROWS_SLACK, Shape, Window};
+pub use layer::{Activation, Op, Shape, Window};
 pub use model::{Layer, Model, ModelSlot, Weights};
 pub use packet::{PacketDecoder, Profile, encode_packet};
+pub use reach::{Margins, ROWS_SLACK};
 pub use sample::{RawType, Sample, Transfer};
 pub use session::{Decoder, Encoder};

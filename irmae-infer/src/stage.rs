@@ -9,9 +9,10 @@ use crate::format::Element;
 use crate::kernels::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Kernels, Rows};
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
-use crate::layer::{Margins, Op, Window};
+use crate::layer::{Op, Window};
 use crate::model::{Layer, Weights};
 use crate::pipeline::{clear, view, view_mut};
+use crate::reach::Margins;
 
 /// Adds input row `row` to the accumulators of a dense layer.
 pub(crate) fn accumulate_row<K: Kernels>(

@@ -11,8 +11,9 @@ use super::avx2::Avx2Tile;
 use super::float;
 use super::float_tile::{Ends, FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
 use super::product::Product;
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 use super::tile::{self, Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, lower};
 

@@ -13,8 +13,9 @@ use super::{
     packing, scratch_len,
 };
 use crate::format::Element;
-use crate::layer::{Activation, Op, ROWS_SLACK, Shape, Window};
+use crate::layer::{Activation, Op, Shape, Window};
 use crate::quant;
+use crate::reach::ROWS_SLACK;
 
 #[cfg(test)]
 macro_rules! conformance {

@@ -5,7 +5,8 @@ use core::ops::Range;
 use super::Kernels;
 #[cfg(irmae_neon)]
 use super::neon::{Neon as Plain, NeonDot as Fast};
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Ints, IntsMut, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
+use super::rows::{ConvGeometry, IntOutput, Ints, IntsMut, Rows};
 #[cfg(irmae_avx2)]
 use super::{Portable as Plain, avx2::Avx2 as Fast, avx512::Avx512 as Faster};
 

@@ -6,10 +6,11 @@ use super::arch::dsp as arch;
 use super::float;
 #[cfg(irmae_fpu)]
 use super::fpu::FpuTile as FloatTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
 #[cfg(not(irmae_fpu))]
 use super::portable::PortableTile as FloatTile;
 use super::product::Product;
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 use super::tile::{self, Tile, Weights};
 use super::{Kernels, lower};
 

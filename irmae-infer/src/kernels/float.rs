@@ -5,7 +5,8 @@
 
 use super::float_tile::{Ends, FloatTile, Patches};
 use super::packing::{self, FLOAT_BLOCK, Matrix};
-use super::params::{ConvGeometry, FloatParams, FloatWeight, Rows};
+use super::params::{FloatParams, FloatWeight};
+use super::rows::{ConvGeometry, Rows};
 use crate::layer::Activation;
 
 /// The real-valued methods of [`Kernels`](super::Kernels), by way of a [`FloatTile`].

@@ -1,6 +1,7 @@
 //! Outputs of bytes that are no more than requantised and clamped, `N` at a time: what tiles of CPUs with wide vectors share.
 
-use super::params::{IntParams, IntsMut};
+use super::params::IntParams;
+use super::rows::IntsMut;
 use super::tile::Place;
 
 /// [`Tile::store`](super::tile::Tile::store) by `finish(sums, bias, multiplier, clamp)`, where that suffices. Sums are of one pixel,

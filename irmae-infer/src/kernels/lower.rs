@@ -7,9 +7,10 @@
 use core::ops::Range;
 
 use super::packing::{self, Matrix};
-use super::params::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Rows};
+use super::params::IntParams;
 use super::patches::Patches;
 use super::product::Product;
+use super::rows::{ConvGeometry, IntOutput, Ints, IntsMut, Rows};
 use super::tile::{Tile, Weights};
 
 /// The integer methods of [`Kernels`](super::Kernels), by way of a [`Tile`].

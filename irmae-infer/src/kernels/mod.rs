@@ -51,6 +51,7 @@ mod patches;
 mod portable;
 mod product;
 mod reference;
+mod rows;
 mod tile;
 
 #[cfg(all(irmae_dsp, not(irmae_mve)))]
@@ -62,8 +63,9 @@ pub use packing::{int_weights_len, scratch_len};
 pub use packing::{pack_float, pack_int};
 #[cfg(any(test, irmae_v6m))]
 pub use paired::Paired;
-pub use params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
+pub use params::{FloatParams, FloatWeight, IntParams};
 pub use portable::Portable;
+pub use rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 
 /// Row kernels. `Rows` holds the input rows that are in memory, between zeros.
 ///

@@ -4,8 +4,9 @@ use core::ops::Range;
 
 use super::arch::mve::{self as arch, GRANULE, Row};
 use super::fpu::FpuTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
 use super::product::Product;
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 use super::tile::{self, Place, Tile, Weights};
 use super::{Kernels, float, lower};
 

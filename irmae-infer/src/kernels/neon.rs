@@ -10,8 +10,9 @@ use super::float;
 use super::float_groups;
 use super::float_tile::{FloatTile, Patches};
 use super::packing::FLOAT_BLOCK;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
 use super::portable::PortableTile;
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 use super::tile::{self, Panel, Place, Runs, Tile, Weights};
 use super::{Kernels, linear, lower};
 

@@ -8,8 +8,9 @@
 use core::ops::Range;
 
 use super::float;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
 use super::portable::{PortableTile, store_pairs};
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, Rows};
 use super::tile::{Panel, Runs, Tile, Weights};
 use super::{Kernels, lower};
 

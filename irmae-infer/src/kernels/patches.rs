@@ -1,6 +1,6 @@
 //! Copies the input values that output pixels sum up into a panel.
 
-use super::params::Ints;
+use super::rows::Ints;
 use super::tile::{Runs, Tile, Weights};
 
 /// Which input values the output pixels of a row sum up. Pixel `n`'s patch is `rows` runs of `len` values, the first run at

@@ -5,7 +5,8 @@ use core::ops::Range;
 
 use super::float;
 use super::float_tile::FloatTile;
-use super::params::{ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, Rows};
+use super::params::{FloatParams, FloatWeight, IntParams};
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, Rows};
 use super::tile::{self, Panel, PanelOutputs, Runs, Tile, Weights};
 use super::{Kernels, lower};
 use crate::quant;

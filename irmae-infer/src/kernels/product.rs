@@ -1,8 +1,9 @@
 //! Panels of input values times packed weights, over all output pixels of a row.
 
 use super::packing::{self, Matrix};
-use super::params::{IntParams, Ints, IntsMut};
+use super::params::IntParams;
 use super::patches::{Patches, clear_rest, place_run};
+use super::rows::{Ints, IntsMut};
 use super::tile::{Panel, Place, Tile, Weights};
 
 /// Pairs of outputs that are summed at a time for a panel.

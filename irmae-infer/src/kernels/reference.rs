@@ -4,9 +4,8 @@
 use core::ops::Range;
 
 use super::packing::Matrix;
-use super::params::{
-    Arithmetic, ConvGeometry, FloatParams, FloatWeight, IntOutput, IntParams, Integer, Ints, IntsMut, Rows, unpack,
-};
+use super::params::{Arithmetic, FloatParams, FloatWeight, IntParams, unpack};
+use super::rows::{ConvGeometry, IntOutput, Integer, Ints, IntsMut, Rows};
 use crate::layer::{Op, Window};
 
 /// Rows of a convolution or a transposed one in integers.

@@ -6,8 +6,9 @@ use core::ops::Range;
 use bytemuck::Pod;
 
 use super::packing::Matrix;
-use super::params::{IntParams, Integer, Ints, IntsMut};
+use super::params::IntParams;
 use super::product::Product;
+use super::rows::{Integer, Ints, IntsMut};
 use crate::quant;
 
 /// A micro-kernel: products of a panel of input values with packed weights.

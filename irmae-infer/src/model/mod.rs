@@ -12,7 +12,8 @@ use crate::format::{Element, Envelope, Kind, MAX_LAYERS, Precision};
 use crate::kernels::FloatParams;
 use crate::kernels::IntParams;
 use crate::kernels::packing::{self, Matrix};
-use crate::layer::{Activation, Margins, Op, ROWS_SLACK, Shape};
+use crate::layer::{Activation, Op, Shape};
+use crate::reach::{Margins, ROWS_SLACK};
 use crate::sample::{RawType, Transfer};
 
 /// Weights of a layer, borrowed from the file.

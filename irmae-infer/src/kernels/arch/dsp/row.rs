@@ -4,8 +4,9 @@ use super::MAX_HALVES_U8;
 use super::panel::{PanelJob, multiply_u8};
 use super::place::PlaceJob;
 use crate::kernels::dsp::DspTile;
-use crate::kernels::params::{IntParams, Ints, IntsMut};
+use crate::kernels::params::IntParams;
 use crate::kernels::product::Product;
+use crate::kernels::rows::{Ints, IntsMut};
 use crate::kernels::tile::Place;
 
 /// See [`Tile::multiply_row`](crate::kernels::tile::Tile::multiply_row): for bytes that become bytes, no more than requantised and

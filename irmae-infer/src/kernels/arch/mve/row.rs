@@ -9,9 +9,10 @@ use super::place::Placing;
 use super::store::{self, Row};
 use super::{GRANULE, WEIGHT_WORDS, readable_pairs};
 use crate::kernels::mve::MveTile;
-use crate::kernels::params::{IntParams, Ints, IntsMut};
+use crate::kernels::params::IntParams;
 use crate::kernels::patches::Patches;
 use crate::kernels::product::{self, Product};
+use crate::kernels::rows::{Ints, IntsMut};
 use crate::kernels::tile::{Place, Runs, Tile, Weights};
 
 /// Pairs of outputs that are summed before they are stored.

@@ -2,7 +2,8 @@
 
 use core::arch::{asm, naked_asm};
 
-use crate::kernels::params::{IntParams, IntsMut};
+use crate::kernels::params::IntParams;
+use crate::kernels::rows::IntsMut;
 use crate::kernels::tile::Place;
 
 /// A row of outputs of either type.
