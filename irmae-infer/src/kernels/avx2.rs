@@ -4,7 +4,8 @@ use core::ops::Range;
 
 use super::arch::avx2::{
     self as arch,
-    int::{GRANULE, Lanes, PIXELS},
+    columns::GRANULE,
+    int::{Lanes, PIXELS},
 };
 use super::float;
 use super::float_groups;
@@ -47,7 +48,7 @@ impl Tile for Avx2Tile {
 
     fn place_all<X: Integer>(panel: &mut [u32], runs: &Runs<'_, X>, sums: &mut Lanes) -> bool {
         if size_of::<X>() == 1 {
-            arch::int::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
+            arch::place::place(bytemuck::cast_slice_mut(panel), 0, &runs.cast(), sums);
         }
         size_of::<X>() == 1
     }
@@ -69,14 +70,14 @@ impl Tile for Avx2Tile {
     }
 
     fn store(params: &IntParams<'_>, channel: usize, sums: &[i32], place: Place, y: &mut IntsMut<'_>) {
-        linear::store(params, channel, sums, place, y, arch::int::finish);
+        linear::store(params, channel, sums, place, y, arch::store::finish);
     }
 
     const ADDS_COLUMNS: bool = true;
 
     fn add_columns(x: &[u8], weights: &[u32], expanded: &mut [u32], sums: &mut [[i32; 2]]) {
         if weights.len().is_multiple_of(GRANULE) {
-            arch::int::add_columns(x, weights, expanded, sums);
+            arch::columns::add_columns(x, weights, expanded, sums);
         } else {
             PortableTile::add_columns(x, weights, expanded, sums);
         }
@@ -96,7 +97,7 @@ impl Tile for Avx2Tile {
         let mut sums = [[[0; PIXELS]; 2]; 4];
         for (n, (bias, multiplier)) in eights.enumerate().take(panel.outputs / 8) {
             Self::multiply::<X>(panel.cells, panel.weights.skip(4 * n), starts, &mut sums);
-            arch::int::store_panel(&sums, bias, multiplier, params.clamp, panel.place.skip(8 * n), y);
+            arch::store::store_panel(&sums, bias, multiplier, params.clamp, panel.place.skip(8 * n), y);
         }
         panel.outputs / 8 * 8
     }

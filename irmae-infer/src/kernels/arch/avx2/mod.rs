@@ -2,8 +2,11 @@
 //!
 //! The functions that other modules see are safe to call where [`is_available`]; kernels are chosen by that.
 
+pub(in crate::kernels) mod columns;
 pub(in crate::kernels) mod float;
 pub(in crate::kernels) mod int;
+pub(in crate::kernels) mod place;
+pub(in crate::kernels) mod store;
 
 /// Whether this CPU has the instructions.
 #[cfg(any(test, feature = "std"))]
