@@ -6,6 +6,8 @@
 //! | implementation | for | `i8` weights | `f32` and `f16` weights |
 //! |---|---|---|---|
 //! | [`Portable`] | any core | two pixels by two outputs | blocks of eight outputs |
+//! | `Paired` | Cortex-M0, M0+ | two pixels by one multiplication | as `Portable` |
+//! | `Mve` | Cortex-M52, M55, M85 | four pixels by two outputs, by VMLADAVA | as `Portable`, `f16` widened by the FPU |
 //! | `Dsp` | Cortex-M4, M7, M33 | four pixels by two outputs, by SMLAD | as `Portable`, `f16` widened by the FPU where there is one |
 //! | `Neon`, by [`Best`] | aarch64 | four pixels by four outputs, by UMULL and UADALP, or by UDOT where there is that | blocks of 16 outputs by four pixels |
 //! | `Avx2`, by [`Best`] | x86-64 that has AVX2, FMA and F16C | eight pixels by eight outputs, by VPMADDWD | blocks of 16 outputs by four pixels |
