@@ -1,8 +1,9 @@
 //! Damaged, foreign and hostile model files are refused by name, or run without a panic; wrong use has its own errors.
 
+use irmae_infer::code::KNOTS;
 use irmae_infer::format::{
-    AlignedBytes, Element, Kind, LayerHeader, LayerSpec, ModelSpec, Precision, TransferSpec, WeightsSpec, WriteError,
-    write,
+    AlignedBytes, CodeSpec, Element, Kind, LayerHeader, LayerSpec, ModelSpec, Precision, TransferSpec, WeightsSpec,
+    WriteError, write,
 };
 use irmae_infer::{Activation, Decoder, Encoder, LoadError, Model, Op, RawType, RunError, Shape, Window, code};
 use rand::{Rng, SeedableRng};
@@ -108,8 +109,14 @@ fn only_decoders_have_transposed_convolutions() {
             model_id: 1,
             raw: RawType::F32,
             frame: Shape::flat(2),
-            bits: vec![8; 2],
-            steps: vec![1.0; 2],
+            code: CodeSpec {
+                resolutions: vec![1.0; 2],
+                bits: vec![8; 2],
+                max_len: 4,
+                deadzones: vec![128],
+                steps: vec![24; 2],
+                knots: (0..KNOTS).chain(0..KNOTS).map(|knot| (knot << 10) as u16).collect(),
+            },
             transfer: TransferSpec::Real(vec![0.0; 2], vec![1.0; 2]),
             input: Element::F32,
             input_clamp: [0, 0],
@@ -196,9 +203,7 @@ fn wrong_use_is_an_error_that_names_what_is_needed() {
     );
     assert_eq!(encoder.coefficients(&mut vec![0.0; code_len]), Err(RunError::NotReal));
     let mut packet = [0; 2];
-    let needed = code::packet_len(encoder_model.bits()) as u16;
-    assert_eq!(
-        code::pack(encoder_model.bits(), &levels, usize::MAX, &mut packet),
-        Err(code::PacketError::BufferTooSmall { needed })
-    );
+    let needed = encoder_model.code().packet_len_max() as u16;
+    let packed = encoder_model.code().pack(&levels, usize::MAX, &mut packet);
+    assert_eq!(packed, Err(code::PacketError::BufferTooSmall { needed }));
 }

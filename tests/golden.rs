@@ -2,7 +2,7 @@
 
 use irmae_infer::format::{AlignedBytes, Precision};
 use irmae_infer::kernels::{Best, Kernels, Portable};
-use irmae_infer::{Decoder, Encoder, Model, RawType, Sample, code};
+use irmae_infer::{Decoder, Encoder, Model, RawType, Sample};
 
 use crate::cases::{self, Case};
 
@@ -42,16 +42,16 @@ fn the_fastest_kernels_agree_with_the_portable_ones() {
     for case in cases::all() {
         let (fast, golden) = (run::<Best>(&case), run::<Portable>(&case));
         if case.models()[0].precision() == Precision::I8 {
-            assert_eq!((fast.levels, fast.output), (golden.levels, golden.output), "{}", case.name);
+            assert_eq!((fast.codes, fast.output), (golden.codes, golden.output), "{}", case.name);
             continue;
         }
-        // A sum that lies at the border of two levels, or of two pixels, may fall on either side.
-        for (fast, golden) in fast.levels.iter().zip(&golden.levels) {
-            assert!(fast.abs_diff(*golden) <= 1, "{}: level {fast} for {golden}", case.name);
+        // A sum that lies between two integers may fall on either side.
+        for (fast, golden) in fast.codes.iter().zip(&golden.codes) {
+            assert!(fast.abs_diff(*golden) <= 1, "{}: {fast} for {golden}", case.name);
         }
-        if fast.levels == golden.levels && case.models()[0].raw_type() == RawType::F32 {
+        if fast.packets == golden.packets && case.models()[0].raw_type() == RawType::F32 {
             assert_near(&case, &fast.output, &golden.output, OUTPUT_TOLERANCE[Precision::F32 as usize]);
-        } else if fast.levels == golden.levels {
+        } else if fast.packets == golden.packets {
             let is_near = |(fast, golden): (&f32, &f32)| (fast - golden).abs() <= 1.0;
             assert!(fast.output.iter().zip(&golden.output).all(is_near), "{}", case.name);
         }
@@ -60,7 +60,7 @@ fn the_fastest_kernels_agree_with_the_portable_ones() {
 
 /// What came of a case's input, in raw units.
 struct Decoded {
-    levels: Vec<i16>,
+    codes: Vec<i16>,
     packets: Vec<u8>,
     output: Vec<f32>,
     golden_output: Vec<f32>,
@@ -87,24 +87,24 @@ fn run_samples<K: Kernels, S: RawSample>(case: &Case) -> Decoded {
     let frame_len = encoder_model.frame().len();
     let (input, golden_output) = (S::from_bytes(&case.bytes("input.bin")), S::from_bytes(&case.bytes("output.bin")));
     assert_eq!((input.len() % frame_len, input.len()), (0, golden_output.len()));
-    let (mut all_levels, mut packets, mut output) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut codes, mut packets, mut output) = (Vec::new(), Vec::new(), Vec::new());
     for window in input.chunks(frame_len) {
-        let mut levels = vec![0; encoder_model.code_len()];
-        encoder.encode(window, &mut levels).unwrap();
-        let mut packet = vec![0; code::packet_len(encoder_model.bits())];
-        let len = code::pack(encoder_model.bits(), &levels, packet.len(), &mut packet).unwrap();
+        let mut code = vec![0; encoder_model.code_len()];
+        encoder.encode(window, &mut code).unwrap();
+        let mut packet = vec![0; encoder_model.code().packet_len_max()];
+        let len = encoder_model.code().pack(&code, packet.len(), &mut packet).unwrap();
         packets.extend_from_slice(&packet[..len]);
-        all_levels.extend(levels);
+        codes.extend(code);
 
         let mut received = vec![0; decoder_model.code_len()];
-        code::unpack(decoder_model.bits(), &packet[..len], &mut received).unwrap();
+        decoder_model.code().unpack(&packet[..len], &mut received).unwrap();
         let mut restored = vec![S::default(); frame_len];
         decoder.decode(&received, &mut restored).unwrap();
         output.extend(restored);
     }
     // All types are exact in `f32`.
     let to_f32 = |samples: Vec<S>| samples.into_iter().map(Sample::to_f32).collect();
-    Decoded { levels: all_levels, packets, output: to_f32(output), golden_output: to_f32(golden_output) }
+    Decoded { codes, packets, output: to_f32(output), golden_output: to_f32(golden_output) }
 }
 
 #[test]
@@ -127,12 +127,11 @@ fn row_by_row_is_the_same_as_the_whole_window() {
             assert_eq!(streamed, whole, "{}", case.name);
         }
 
-        let code: Vec<i16> = whole.iter().map(|&level| code::half_steps(level)).collect();
         let mut buffer = AlignedBytes::zeroed(decoder_model.buffer_len());
         let mut decoder = Decoder::new(&decoder_model, buffer.as_mut_slice()).unwrap();
         let mut restored = vec![0.0_f32; frame.len()];
-        decoder.decode(&code, &mut restored).unwrap();
-        decoder.start(&code).unwrap();
+        decoder.decode(&whole, &mut restored).unwrap();
+        decoder.start(&whole).unwrap();
         let mut row = vec![0.0_f32; row_len];
         for expected in restored.chunks(row_len) {
             assert!(decoder.next_row(&mut row).unwrap());
@@ -153,12 +152,13 @@ fn codes_and_outputs_agree_with_libtorch() {
         let mut encoder = Encoder::new(&encoder_model, encoder_buffer.as_mut_slice()).unwrap();
         let mut decoder = Decoder::new(&decoder_model, decoder_buffer.as_mut_slice()).unwrap();
         let (mut codes, mut outputs) = (Vec::new(), Vec::new());
-        let packets = case.bytes("packets.irp");
+        let all_packets = case.bytes("packets.irp");
+        let mut packets = &all_packets[..];
         let input = frames_f32(&case, &encoder_model);
-        let packet_len = code::packet_len(encoder_model.bits());
-        for (window, packet) in input.chunks(encoder_model.frame().len()).zip(packets.chunks(packet_len)) {
+        for window in input.chunks(encoder_model.frame().len()) {
             let mut received = vec![0; code_len];
-            code::unpack(encoder_model.bits(), packet, &mut received).unwrap();
+            let packet_len = encoder_model.code().unpack(packets, &mut received).unwrap();
+            packets = &packets[packet_len..];
             let mut restored = vec![0.0_f32; window.len()];
             decoder.decode(&received, &mut restored).unwrap();
             outputs.extend(restored);

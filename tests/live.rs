@@ -192,7 +192,7 @@ fn whole_networks_agree_with_libtorch() {
         {
             let exported = subject.export(precision).unwrap();
             let deployed = Deployed::from(&exported);
-            let report = eval::deployed(&deployed, &subject.model, &subject.code, &subject.data, usize::MAX).unwrap();
+            let report = eval::deployed(&deployed, &subject, &subject.data, usize::MAX, usize::MAX).unwrap();
             assert!(report.max_rel_diff <= output_tolerance, "{name} {precision:?}: {}", report.max_rel_diff);
             assert!(report.code_max_rel_diff.unwrap_or(0.0) <= code_tolerance, "{name} {precision:?}: code");
         }

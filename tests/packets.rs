@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use irmae_infer::code::{self, HalfSteps, PacketError};
+use irmae_infer::code::PacketError;
 use irmae_infer::framing::{DELIMITER, FrameReader, encode_frame, frame_len_max};
 use irmae_infer::packet::{Arrival, MAX_PACKET_LEN, PacketDecoder, Received};
 use irmae_infer::{Model, Profile, encode_packet};
@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::cases::Case;
 
 const PACKETS: usize = 1_000_000;
-/// Bytes before the length byte.
+/// Bytes before the head.
 const HEAD_LEN: usize = 3;
 
 /// A packet as it was sent.
@@ -21,20 +21,20 @@ struct Sent {
     index: usize,
     packet: Vec<u8>,
     frame: Vec<u8>,
-    code: Vec<HalfSteps>,
+    code: Vec<i16>,
 }
 
 impl Sent {
-    /// Random levels, cut after some coefficient.
+    /// A random code, in some number of bytes.
     fn new(model: &Model<'_>, index: usize, random: &mut ChaCha8Rng) -> Self {
-        let level = |&bits: &u8| random.random_range(-(1_i16 << (bits - 1))..1 << (bits - 1));
-        let levels: Vec<i16> = model.bits().iter().map(level).collect();
-        let max_bytes = random.random_range(Profile::Full.overhead_len()..=Profile::Full.packet_len(model.bits()));
+        let coefficient = |&bits: &u8| random.random_range(-(1_i16 << (bits - 1))..1 << (bits - 1));
+        let mut code: Vec<i16> = model.code().bits().iter().map(coefficient).collect();
+        let largest = Profile::Full.packet_len_max(&model.code());
+        let max_bytes = random.random_range(Profile::Full.overhead_len()..=largest);
         let mut packet = vec![0; max_bytes];
-        let len = encode_packet(model, &levels, Profile::Full, index as u8, max_bytes, &mut packet).unwrap();
+        let len = encode_packet(model, &code, Profile::Full, index as u8, max_bytes, &mut packet).unwrap();
         packet.truncate(len);
-        let mut code = vec![0; model.code_len()];
-        code::unpack(model.bits(), &packet[HEAD_LEN..], &mut code).unwrap();
+        model.code().unpack(&packet[HEAD_LEN..], &mut code).unwrap();
         Self { index, frame: framed(&packet), packet, code }
     }
 }
@@ -56,7 +56,7 @@ fn flip_bits(bytes: &mut [u8], random: &mut ChaCha8Rng) {
 struct Gateway<'m, 'b> {
     reader: FrameReader<'b>,
     packets: PacketDecoder<'m>,
-    code: Vec<HalfSteps>,
+    code: Vec<i16>,
     /// Whether a packet that comes now cannot suffer from what came before.
     is_clear: bool,
     /// Refused for their CRC alone.
@@ -66,7 +66,7 @@ struct Gateway<'m, 'b> {
 
 impl Gateway<'_, '_> {
     /// The packets in `bytes` that were not refused.
-    fn take(&mut self, bytes: &[u8]) -> Vec<(Received, Vec<HalfSteps>)> {
+    fn take(&mut self, bytes: &[u8]) -> Vec<(Received, Vec<i16>)> {
         let mut received = Vec::new();
         for &byte in bytes {
             self.is_clear = byte == DELIMITER;
@@ -116,7 +116,7 @@ fn damaged(model: &Model<'_>, sent: &Sent, random: &mut ChaCha8Rng) -> Vec<u8> {
             frame = framed(&packet);
         }
         _ => {
-            // Other levels, which the CRC alone can tell.
+            // Another code, which the CRC alone can tell.
             packet = Sent::new(model, sent.index, random).packet;
             let checksum = packet.len() - 2;
             random.fill(&mut packet[checksum..]);

@@ -10,7 +10,7 @@ use irmae_infer::{Aligned, Decoder, Encoder, Model, RawType, Sample, code, forma
 use crate::cases::{BUFFER_LEN, Case, WINDOW_LEN};
 use crate::failure::{Failure, Part};
 
-/// Bytes of a packet, at most: its length byte and what that can count.
+/// Bytes of a packet, at most: its head and the payload.
 const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + u8::MAX as usize;
 
 /// What the buffer holds before each use: a network that reads bytes which it did not write shows.
@@ -25,7 +25,7 @@ pub struct Memory {
     buffer: Aligned<[u8; BUFFER_LEN]>,
     /// The decoded window.
     window: Aligned<[u8; WINDOW_LEN]>,
-    /// Levels for the encoder, half steps for the decoder.
+    /// As it was encoded, then as it was received.
     code: [i16; MAX_CODE],
 }
 
@@ -123,7 +123,7 @@ fn run_windows<S: Sample + Pod, P: OutputPin, L: Write>(
     for (window, (input, output)) in inputs.zip(outputs).enumerate() {
         let packet = encode(encoder, input, busy, memory)?;
         link.write_all(&packet).map_err(Failure::link)?;
-        Failure::check(window, Part::Packet, &packet, take_packet(&mut packets))?;
+        Failure::check(window, Part::Packet, &packet, take_packet(&mut packets, packet.len()))?;
         let decoded = decode::<S>(decoder, &packet, memory)?;
         Failure::check(window, Part::Output, bytemuck::cast_slice(decoded), output)?;
     }
@@ -138,22 +138,22 @@ fn encode<S: Sample, P: OutputPin>(
     busy: &mut P,
     memory: &mut Memory,
 ) -> Result<Packet, Failure> {
-    let levels = memory.code.get_mut(..model.code_len()).ok_or(Failure::Windows)?;
+    let code = memory.code.get_mut(..model.code_len()).ok_or(Failure::Windows)?;
     memory.buffer.fill(STALE);
     let mut encoder = Encoder::new(model, &mut *memory.buffer)?;
     busy.set_high().map_err(Failure::pin)?;
-    let outcome = encoder.encode(samples, levels);
+    let outcome = encoder.encode(samples, code);
     busy.set_low().map_err(Failure::pin)?;
     outcome?;
     let mut bytes = [0; PACKET_LEN_MAX];
-    let len = code::pack(model.bits(), levels, PACKET_LEN_MAX, &mut bytes)?;
+    let len = model.code().pack(code, PACKET_LEN_MAX, &mut bytes)?;
     Ok(bytes[..len].iter().copied().collect())
 }
 
 /// A receiver's work: from a packet to a window of samples.
 fn decode<'m, S: Sample + Pod>(model: &Model<'_>, packet: &[u8], memory: &'m mut Memory) -> Result<&'m [S], Failure> {
     let code = memory.code.get_mut(..model.code_len()).ok_or(Failure::Windows)?;
-    code::unpack(model.bits(), packet, code)?;
+    model.code().unpack(packet, code)?;
     let bytes = memory.window.get_mut(..model.frame().len() * size_of::<S>()).ok_or(Failure::Windows)?;
     let samples = bytemuck::try_cast_slice_mut(bytes).map_err(|_| Failure::Windows)?;
     memory.buffer.fill(STALE);
@@ -161,10 +161,9 @@ fn decode<'m, S: Sample + Pod>(model: &Model<'_>, packet: &[u8], memory: &'m mut
     Ok(samples)
 }
 
-/// The next packet of a file of packets; what is there where it is cut short.
-fn take_packet<'p>(packets: &mut &'p [u8]) -> &'p [u8] {
-    let len = packets.first().map_or(0, |&len| code::OVERHEAD_LEN + usize::from(len)).min(packets.len());
-    let (packet, rest) = packets.split_at(len);
+/// The next `len` bytes of a file of packets; what is there where it is cut short.
+fn take_packet<'p>(packets: &mut &'p [u8], len: usize) -> &'p [u8] {
+    let (packet, rest) = packets.split_at(len.min(packets.len()));
     *packets = rest;
     packet
 }

@@ -2,7 +2,7 @@
 //!
 //! `build.rs` lists them from the folder that `IRMAE_CASES` names, `tests/golden` by default.
 
-use irmae_infer::format::buffer_len;
+use irmae_infer::format::{buffer_len, window_len};
 
 /// A model in both halves, and what they make of some windows.
 pub struct Case {
@@ -14,7 +14,7 @@ pub struct Case {
     pub decoder: &'static [u8],
     /// Windows of raw samples.
     pub input: &'static [u8],
-    /// A packet for each window.
+    /// A packet for each window, one after the other.
     pub packets: &'static [u8],
     /// What the decoder makes of each packet, in the type of the raw samples.
     pub output: &'static [u8],
@@ -37,18 +37,6 @@ macro_rules! case {
 /// All cases in order of name.
 pub static CASES: &[Case] = &include!(concat!(env!("OUT_DIR"), "/cases.rs"));
 
-impl Case {
-    /// Packets; as each begins with the length of the rest, they can be counted.
-    const fn windows(&self) -> usize {
-        let (mut count, mut at) = (0, 0);
-        while at < self.packets.len() {
-            at += 1 + self.packets[at] as usize;
-            count += 1;
-        }
-        count
-    }
-}
-
 /// Bytes of the buffer that serves every encoder and decoder here.
 pub const BUFFER_LEN: usize = {
     let (mut len, mut i) = (0, 0);
@@ -63,7 +51,7 @@ pub const BUFFER_LEN: usize = {
 pub const WINDOW_LEN: usize = {
     let (mut len, mut i) = (0, 0);
     while i < CASES.len() {
-        len = max(len, CASES[i].output.len() / max(CASES[i].windows(), 1));
+        len = max(len, window_len(CASES[i].decoder));
         i += 1;
     }
     len

@@ -48,7 +48,7 @@ pub enum LoadError {
     Precision,
     /// The model is a decoder, and this program has been built without the feature `decode`.
     Decoder,
-    /// The bit widths of the code are wrong.
+    /// The tables of the code are wrong.
     Code,
     /// The file states another buffer size than its layers need.
     BufferLen {
@@ -97,7 +97,7 @@ impl fmt::Display for LoadError {
             Self::Decoder => f.write_str(
                 "this model file is a decoder, and the program can only encode; build irmae-infer with its feature `decode`",
             ),
-            Self::Code => f.write_str("model file has a code with impossible bit widths"),
+            Self::Code => f.write_str("model file has a code whose tables are impossible"),
             Self::BufferLen { stated, needed } => {
                 write!(f, "model file states a buffer of {stated} bytes, its layers need {needed}")
             }

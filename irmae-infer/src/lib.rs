@@ -7,12 +7,15 @@
 //!
 //! 1. [`Model::load`] checks the bytes of a file once and borrows its weights from flash.
 //! 2. [`Encoder`] and [`Decoder`] join a model with a buffer of [`Model::buffer_len`] bytes that the caller owns.
-//! 3. [`code::pack`] and [`code::unpack`] go from code to packet and back. Where the link does not tell damaged, lost and foreign packets
-//!    from others, [`packet`] does, and [`framing`] finds them in a stream of bytes.
+//! 3. [`encode_packet`] and [`PacketDecoder`] go from [code](code::Code) to packet and back, in as many bytes as the sender may use. Where
+//!    the link does not tell damaged, lost and foreign packets from others, [`packet`] does, and [`framing`] finds them in a stream
+//!    of bytes.
 //! 4. [`kernels::Kernels`] is the arithmetic; [`quant`] has the one place where integers are rounded; [`mod@format`] the file.
 //!
 //! ```
-//! use irmae_infer::{Aligned, Decoder, Encoder, Model, code, format::buffer_len, include_model};
+//! use irmae_infer::{
+//!     Aligned, Decoder, Encoder, Model, PacketDecoder, Profile, encode_packet, format::buffer_len, include_model,
+//! };
 //!
 //! static ENCODER: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/image-i8/encoder.irmae"));
 //! static DECODER: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/image-i8/decoder.irmae"));
@@ -23,18 +26,18 @@
 //! let mut encoder = Encoder::new(&model, &mut *buffer)?;
 //!
 //! let image = vec![128_u8; model.frame().len()];
-//! let mut levels = vec![0_i16; model.code_len()];
-//! encoder.encode(&image, &mut levels)?;
+//! let mut code = vec![0_i16; model.code_len()];
+//! encoder.encode(&image, &mut code)?;
 //!
-//! let mut packet = [0_u8; 32];
-//! let packet_len = code::pack(model.bits(), &levels, packet.len(), &mut packet)?;
+//! // At most 12 bytes, of which one is not payload.
+//! let mut packet = [0_u8; 12];
+//! let packet_len = encode_packet(&model, &code, Profile::Bare, 0, packet.len(), &mut packet)?;
 //!
 //! // On the receiver:
 //! let mut buffer = Aligned([0_u8; buffer_len(DECODER)]);
 //! let decoder_model = Model::load(DECODER)?.expect_id(model.id())?;
 //! let mut decoder = Decoder::new(&decoder_model, &mut *buffer)?;
-//! let mut code = vec![0; decoder_model.code_len()];
-//! code::unpack(decoder_model.bits(), &packet[..packet_len], &mut code)?;
+//! PacketDecoder::new(&decoder_model, Profile::Bare).decode(&packet[..packet_len], &mut code)?;
 //! let mut restored = vec![0_u8; decoder_model.frame().len()];
 //! decoder.decode(&code, &mut restored)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -2,7 +2,6 @@
 
 use bytemuck::Pod;
 
-use crate::code::{self, HalfSteps};
 use crate::error::RunError;
 use crate::format::{Element, Kind};
 use crate::kernels::{Best, Kernels};
@@ -36,37 +35,38 @@ impl<'m, 'b, K: Kernels> Encoder<'m, 'b, K> {
         Ok(Self { pipeline: start(model, buffer)? })
     }
 
-    /// Encodes a window, in order height, width, channel, into one level a coefficient; see [`code::pack`].
+    /// Encodes a window, in order height, width, channel, into its code, in units of [`Model::resolutions`].
+    /// [`encode_packet`](crate::encode_packet) makes a packet of it.
     ///
     /// # Errors
     /// [`RunError::SampleType`], [`RunError::Length`].
-    pub fn encode<S: Sample>(&mut self, frame: &[S], levels: &mut [i16]) -> Result<(), RunError> {
+    pub fn encode<S: Sample>(&mut self, frame: &[S], code: &mut [i16]) -> Result<(), RunError> {
         let shape = self.pipeline.model.frame();
         check_len(shape.len(), frame.len())?;
         self.pipeline.restart();
         for row in frame.chunks_exact(shape.row_len()) {
-            self.push_row(row, levels)?;
+            self.push_row(row, code)?;
         }
         Ok(())
     }
 
     /// Takes the next row of a window (one sample of all channels, for a one-dimensional signal) as the sensor delivers
-    /// it. Returns true when the window is complete; its code is then in `levels`, and the next row starts a new window.
+    /// it. Returns true when the window is complete; it is then in `code`, and the next row starts a new window.
     ///
     /// # Errors
     /// [`RunError::SampleType`], [`RunError::Length`].
-    pub fn push_row<S: Sample>(&mut self, row: &[S], levels: &mut [i16]) -> Result<bool, RunError> {
+    pub fn push_row<S: Sample>(&mut self, row: &[S], code: &mut [i16]) -> Result<bool, RunError> {
         let model = self.pipeline.model;
         check_type::<S>(model)?;
         check_len(model.frame().row_len(), row.len())?;
-        check_len(model.code_len(), levels.len())?;
+        check_len(model.code_len(), code.len())?;
         if self.pipeline.is_complete() {
             self.pipeline.restart();
         }
         load_row(&mut self.pipeline, row);
         let is_complete = self.pipeline.run();
         if is_complete {
-            self.read_levels(levels);
+            self.read_code(code);
         }
         Ok(is_complete)
     }
@@ -83,17 +83,17 @@ impl<'m, 'b, K: Kernels> Encoder<'m, 'b, K> {
         Ok(())
     }
 
-    fn read_levels(&self, levels: &mut [i16]) {
+    fn read_code(&self, code: &mut [i16]) {
         let model = self.pipeline.model;
         if is_real(model) {
-            let code = self.pipeline.output_row::<f32>().iter().zip(model.steps());
-            for ((level, &bits), (&c, &step)) in levels.iter_mut().zip(model.bits()).zip(code) {
-                *level = code::level(c / step, bits);
+            let values = self.pipeline.output_row::<f32>().iter().zip(model.resolutions());
+            for ((c, &bits), (&value, &resolution)) in code.iter_mut().zip(model.code().bits()).zip(values) {
+                *c = clamp_to_bits(quant::round_f32(value / resolution), bits);
             }
         } else {
-            let code = self.pipeline.output_row::<i16>();
-            for ((level, &bits), &q) in levels.iter_mut().zip(model.bits()).zip(code) {
-                *level = code::clamp_level(i32::from(q), bits);
+            let values = self.pipeline.output_row::<i16>();
+            for ((c, &bits), &value) in code.iter_mut().zip(model.code().bits()).zip(values) {
+                *c = clamp_to_bits(value.into(), bits);
             }
         }
     }
@@ -124,11 +124,11 @@ impl<'m, 'b, K: Kernels> Decoder<'m, 'b, K> {
         Ok(Self { pipeline: start(model, buffer)? })
     }
 
-    /// Decodes a code, as [`code::unpack`] gives it, into a window in order height, width, channel.
+    /// Decodes a code, in units of [`Model::resolutions`] as a packet gives it, into a window in order height, width, channel.
     ///
     /// # Errors
     /// [`RunError::SampleType`], [`RunError::Length`].
-    pub fn decode<S: Sample>(&mut self, code: &[HalfSteps], frame: &mut [S]) -> Result<(), RunError> {
+    pub fn decode<S: Sample>(&mut self, code: &[i16], frame: &mut [S]) -> Result<(), RunError> {
         check_len(self.pipeline.model.frame().len(), frame.len())?;
         self.start(code)?;
         self.drain(frame)
@@ -153,19 +153,19 @@ impl<'m, 'b, K: Kernels> Decoder<'m, 'b, K> {
     ///
     /// # Errors
     /// [`RunError::Length`].
-    pub fn start(&mut self, code: &[HalfSteps]) -> Result<(), RunError> {
+    pub fn start(&mut self, code: &[i16]) -> Result<(), RunError> {
         let model = self.pipeline.model;
         check_len(model.code_len(), code.len())?;
         self.pipeline.restart();
         if is_real(model) {
             let input = self.pipeline.input_row::<f32>();
-            for ((x, &code), &step) in input.iter_mut().zip(code).zip(model.steps()) {
-                *x = 0.5 * f32::from(code) * step;
+            for ((x, &c), &resolution) in input.iter_mut().zip(code).zip(model.resolutions()) {
+                *x = f32::from(c) * resolution;
             }
         } else {
             let [least, largest] = model.input_clamp();
-            for (x, &code) in self.pipeline.input_row::<i16>().iter_mut().zip(code) {
-                *x = i32::from(code).max(least).min(largest) as i16;
+            for (x, &c) in self.pipeline.input_row::<i16>().iter_mut().zip(code) {
+                *x = i32::from(c).max(least).min(largest) as i16;
             }
         }
         self.pipeline.commit_input_row();
@@ -295,6 +295,12 @@ fn may_be_real<S: Sample>() -> bool {
 /// Whether samples are bytes: they meet no [`Transfer::Fixed`], and an integer model takes them as they are.
 fn is_byte<S: Sample>() -> bool {
     S::RAW == RawType::U8
+}
+
+/// Within `-2^(bits-1) .. 2^(bits-1)`.
+fn clamp_to_bits(value: i32, bits: u8) -> i16 {
+    let half = 1 << (bits - 1);
+    value.max(-half).min(half - 1) as i16
 }
 
 fn is_real(model: &Model<'_>) -> bool {

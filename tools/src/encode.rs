@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// File of packets, one after the other
     #[arg(long)]
     output: PathBuf,
-    /// Bytes that a packet may have, all of it included [default: all of the code]
+    /// Bytes that a packet may have, all of it included [default: those that the model was made for]
     #[arg(long)]
     bytes: Option<usize>,
     #[command(flatten)]
@@ -41,9 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bytes = files::read_model(&args.model)?;
     let model = files::load_model(&bytes, &args.model)?;
     let max_bytes = args.bytes.unwrap_or(usize::MAX);
-    let least = Profile::from(args.link.profile).packet_len(&model.bits()[..1]);
+    let least = Profile::from(args.link.profile).overhead_len() + 1;
     if max_bytes < least {
-        bail!("--bytes {max_bytes} is too small: a packet of this model with one coefficient has {least} bytes");
+        bail!("--bytes {max_bytes} leaves no room for the code: give {least} or more");
     }
     let packets = match npy::read(&args.input, model.frame())? {
         Samples::U8(values) => encode(&model, &values, args.link, max_bytes),
@@ -87,14 +87,14 @@ fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usi
     let profile = link.profile.into();
     let mut buffer = AlignedBytes::zeroed(model.buffer_len());
     let mut encoder = Encoder::new(model, buffer.as_mut_slice())?;
-    let mut levels = vec![0; model.code_len()];
-    let mut packet = vec![0; Profile::packet_len(profile, model.bits())];
+    let mut code = vec![0; model.code_len()];
+    let mut packet = vec![0; Profile::packet_len_max(profile, &model.code())];
     let mut frame = vec![0; frame_len_max(packet.len())];
     let mut packets = Packets { bytes: Vec::new(), count: 0 };
     for window in values.chunks_exact(model.frame().len()) {
-        encoder.encode(window, &mut levels).map_err(explain)?;
+        encoder.encode(window, &mut code).map_err(explain)?;
         let sequence = packets.count as u8;
-        let len = encode_packet(model, &levels, profile, sequence, max_bytes, &mut packet)?;
+        let len = encode_packet(model, &code, profile, sequence, max_bytes, &mut packet)?;
         match link.framing {
             Framing::None => packets.bytes.extend_from_slice(&packet[..len]),
             Framing::Cobs => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use irmae_infer::format::Kind;
-use irmae_infer::{Layer, Model, Op, RawType, Shape, Window, code};
+use irmae_infer::{Layer, Model, Op, RawType, Shape, Window};
 use serde_json::{Value, json};
 
 use crate::files;
@@ -41,9 +41,10 @@ fn report(model: &Model<'_>) -> Value {
         "raw": raw(model.raw_type()),
         "frame": shape_list(model.frame()),
         "code_len": model.code_len(),
-        "bits": model.bits(),
-        "steps": model.steps(),
-        "packet_bytes": code::packet_len(model.bits()),
+        "bits": model.code().bits(),
+        "resolutions": model.resolutions(),
+        "points": model.code().points(),
+        "packet_bytes": model.code().packet_len_max(),
         "flash_bytes": model.file_len(),
         "buffer_bytes": model.buffer_len(),
         "layers": layers,
@@ -63,8 +64,12 @@ fn layer_report(layer: &Layer<'_>) -> Value {
 fn print(model: &Model<'_>) {
     println!("{} {}, model id {:016x}", precision(model), kind(model), model.id());
     println!("  window   {} (height x width x channels) of {}", shape(model.frame()), raw(model.raw_type()));
-    println!("  code     {} coefficients, bits {:?}", model.code_len(), model.bits());
-    println!("  packet   {} bytes, length byte included", code::packet_len(model.bits()));
+    println!("  code     {} coefficients, bits {:?}", model.code_len(), model.code().bits());
+    println!(
+        "  packet   up to {} bytes, all included; {} operating points",
+        model.code().packet_len_max(),
+        model.code().points()
+    );
     println!("  flash    {} bytes", model.file_len());
     println!("  buffer   {} bytes", model.buffer_len());
     println!("  {:<26} {:<10} {:>12} {:>12} {:>10}", "layer", "then", "input", "output", "MACs");

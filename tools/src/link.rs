@@ -4,7 +4,7 @@ use std::iter::once;
 
 use anyhow::{Context, Result, bail};
 use irmae_infer::Model;
-use irmae_infer::code::{HalfSteps, PacketError};
+use irmae_infer::code::PacketError;
 use irmae_infer::framing::{self, FrameReader};
 use irmae_infer::packet::{Arrival, MAX_PACKET_LEN, PacketDecoder};
 
@@ -22,10 +22,10 @@ pub(crate) struct Link {
 /// [`irmae_infer::Profile`], as an option.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
-    /// Its length: 1 byte
+    /// How it is to be read: 1 byte
     #[default]
     Bare,
-    /// Version, model, sequence number, length and CRC: 6 bytes
+    /// Version, model, sequence number, how it is to be read, and CRC: 6 bytes
     Full,
 }
 
@@ -40,7 +40,7 @@ impl From<Profile> for irmae_infer::Profile {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Framing {
-    /// By their lengths, one after the other
+    /// Not: each ends where its code does
     #[default]
     None,
     /// By zeros, as on a stream of bytes: 2 bytes more, outside of --bytes
@@ -77,7 +77,7 @@ pub(crate) fn receive(
     link: Link,
     model: &Model<'_>,
     bytes: &[u8],
-    take: impl FnMut(&[HalfSteps]) -> Result<()>,
+    take: impl FnMut(&[i16]) -> Result<()>,
 ) -> Result<Tally> {
     let mut receiver = Receiver {
         packets: PacketDecoder::new(model, link.profile.into()),
@@ -105,7 +105,7 @@ pub(crate) fn receive(
 
 struct Receiver<'m, F> {
     packets: PacketDecoder<'m>,
-    code: Vec<HalfSteps>,
+    code: Vec<i16>,
     tally: Tally,
     /// Sound packets.
     count: usize,
@@ -113,7 +113,7 @@ struct Receiver<'m, F> {
     take: F,
 }
 
-impl<F: FnMut(&[HalfSteps]) -> Result<()>> Receiver<'_, F> {
+impl<F: FnMut(&[i16]) -> Result<()>> Receiver<'_, F> {
     /// Packets that nothing marks off and nothing protects: the first damage is the end.
     fn read_all(&mut self, bytes: &[u8]) -> Result<()> {
         let mut at = 0;

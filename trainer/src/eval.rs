@@ -6,13 +6,12 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::DeviceData;
-use crate::code_bits::CodeBits;
+use crate::code::{CodeTables, Quantizer};
 use crate::data::{Dataset, RawItems};
 use crate::deployed::{DeployError, Deployed, Outcome};
 use crate::export::{self, Subject};
 use crate::model::Model;
 use crate::quality::{psnr_db, raw_mse};
-use crate::quantizer::Quantizer;
 use crate::sheet::{self, Row};
 
 /// Items in a piece of work: bounds the memory that an evaluation takes.
@@ -27,7 +26,7 @@ pub struct NetworkReport {
     pub psnr_db: f64,
     /// Root mean squared error in raw units.
     pub rmse: f64,
-    /// PSNR with the code quantised, where the network has a quantiser.
+    /// PSNR with the code in packets of the largest size that the network was tuned for, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub psnr_quantized_code_db: Option<f64>,
 }
@@ -39,6 +38,8 @@ pub struct DeviceReport {
     pub precision: &'static str,
     /// Number of items.
     pub items: usize,
+    /// Bytes that a packet may have.
+    pub max_bytes: usize,
     /// PSNR in raw units of what the decoder makes of the packets.
     pub psnr_db: f64,
     /// Root mean squared error in raw units.
@@ -48,7 +49,7 @@ pub struct DeviceReport {
     /// Largest difference between the outputs of device and libtorch for the same code, relative to the largest output.
     pub max_rel_diff: f64,
     /// Largest difference between the codes of device and libtorch, relative to the largest coefficient; not for `i8`,
-    /// whose codes are levels.
+    /// whose codes are integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_max_rel_diff: Option<f64>,
     /// The encoder's needs.
@@ -87,12 +88,12 @@ pub enum EvalError {
 }
 
 /// Measures the torch network on the test part of `data`.
-pub fn network(model: &Model, code: Option<&CodeBits>, data: &Dataset, device: Device) -> NetworkReport {
+pub fn network(model: &Model, code: Option<&CodeTables>, data: &Dataset, device: Device) -> NetworkReport {
     let test = DeviceData::upload(&data.test, &data.normalization, device);
     let mse = raw_mse(&test, |x| model.forward(x));
-    let quantized = |code: &CodeBits| {
+    let quantized = |code: &CodeTables| {
         let quantizer = Quantizer::new(code.clone(), device);
-        raw_mse(&test, |x| model.decode(&quantizer.read_back(&model.encode(x))))
+        raw_mse(&test, |x| model.decode(&quantizer.through_packets(&model.encode(x), code.max_bytes())))
     };
     NetworkReport {
         items: data.test.len(),
@@ -102,17 +103,19 @@ pub fn network(model: &Model, code: Option<&CodeBits>, data: &Dataset, device: D
     }
 }
 
-/// Measures an exported pair on the first `limit` items of the test part of `data`, beside the network it came from.
+/// Measures an exported pair on the first `limit` items of the test part of `data`, in packets of at most `max_bytes`, beside the
+/// network it came from.
 ///
 /// # Errors
 /// When the files are damaged or made for other data.
 pub fn deployed(
     deployed: &Deployed,
-    model: &Model,
-    code: &CodeBits,
+    subject: &Subject,
     data: &Dataset,
+    max_bytes: usize,
     limit: usize,
 ) -> Result<DeviceReport, DeployError> {
+    let Subject { model, code, .. } = subject;
     let [encoder, decoder] = deployed.models()?;
     let test = DeviceData::upload(&data.test, &data.normalization, model.device());
     let items = data.test.len().min(limit);
@@ -120,9 +123,9 @@ pub fn deployed(
     let (mut code_diff, mut output_diff) = (Difference::default(), Difference::default());
     for start in (0..items).step_by(PIECE) {
         let range = start..items.min(start + PIECE);
-        let outcome = deployed.run(&data.test, range.clone())?;
+        let outcome = deployed.run(&data.test, range.clone(), max_bytes)?;
         squared_error += outcome.squared_error;
-        packet_bytes += outcome.packet_bytes;
+        packet_bytes += outcome.packets.iter().map(Vec::len).sum::<usize>();
         let indices = Tensor::arange_start(range.start as i64, range.end as i64, (Kind::Int64, model.device()));
         let theirs = Theirs { model, code, data };
         tch::no_grad(|| {
@@ -135,6 +138,7 @@ pub fn deployed(
     Ok(DeviceReport {
         precision: precision_name(encoder.precision()),
         items,
+        max_bytes,
         psnr_db: psnr_db(mse, data.peak),
         rmse: mse.sqrt(),
         bytes_per_item: packet_bytes as f64 / items as f64,
@@ -161,7 +165,7 @@ pub fn sheet_rows(
         return Err(EvalError::NoImages);
     }
     let count = count.min(data.test.len());
-    let outcome = deployed.run(&data.test, 0..count)?;
+    let outcome = deployed.run(&data.test, 0..count, report.max_bytes)?;
     let theirs = Theirs { model: &subject.model, code: &subject.code, data };
     let libtorch = tch::no_grad(|| to_vec(&theirs.raw_outputs(&outcome)));
     let originals: Vec<f32> = to_vec(&export::to_frames(&as_tensor(&data.test, count), false));
@@ -203,16 +207,16 @@ pub fn precision_name(precision: irmae_infer::format::Precision) -> &'static str
     }
 }
 
-/// The coefficients that levels stand for: `(q + 1/2) step`. Shape: `[N, r]`.
-pub(crate) fn dequantize(levels: &[i16], code: &CodeBits, device: Device) -> Tensor {
-    let levels = Tensor::from_slice(levels).view([-1, code.bits.len() as i64]).to_kind(Kind::Float);
-    ((levels + 0.5) * Tensor::from_slice(&code.steps)).to_device(device)
+/// What codes in units are worth. Shape: `[N, r]`.
+pub(crate) fn dequantize(units: &[i16], code: &CodeTables, device: Device) -> Tensor {
+    let units = Tensor::from_slice(units).view([-1, code.rank() as i64]).to_kind(Kind::Float);
+    (units * Tensor::from_slice(&code.spec.resolutions)).to_device(device)
 }
 
 /// Libtorch's side of the comparison.
 struct Theirs<'a> {
     model: &'a Model,
-    code: &'a CodeBits,
+    code: &'a CodeTables,
     data: &'a Dataset,
 }
 
@@ -228,7 +232,7 @@ impl Theirs<'_> {
 
     /// Libtorch's outputs for the codes in `outcome`, in raw units and the device's order, neither rounded nor saturated.
     fn raw_outputs(&self, outcome: &Outcome) -> Tensor {
-        let y = self.model.decode(&dequantize(&outcome.levels, self.code, self.model.device()));
+        let y = self.model.decode(&dequantize(&outcome.received, self.code, self.model.device()));
         let maps = export::to_raw_units(&y, &self.data.normalization);
         export::to_frames(&maps, self.model.spec().input.one_dimensional)
     }

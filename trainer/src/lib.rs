@@ -6,10 +6,10 @@
 //! 2. [`train`] fits the [`model`] that [`network`] describes and keeps it in a run folder ([`run`], [`files`]).
 //! 3. [`spectrum`] finds the rank that training left in the code; [`rank`] says it as a number.
 //! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
-//! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code_bits`]) in the loop.
+//! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
 
 pub mod batches;
-pub mod code_bits;
+pub mod code;
 pub mod collapse;
 pub mod config;
 pub mod cut;
@@ -33,7 +33,6 @@ pub mod plot;
 pub mod presets;
 pub mod progress;
 pub mod quality;
-pub mod quantizer;
 pub mod rank;
 pub mod run;
 pub mod sheet;

@@ -1,17 +1,18 @@
 //! Fine-tuning the collapsed network at its rank, if wanted with the code's quantiser in the loop.
 //!
-//! With a budget of bytes the loss sees what the decoder will see: codes that were quantised and read back. Bits are
-//! shared out anew before each epoch of the first half, steps are fitted anew before each epoch.
+//! With packet sizes the loss sees what the decoder will see: codes that were quantised and read back, each at an operating point drawn at random,
+//! so that one network serves them all. An error counts in proportion to what errors are at its point: a decibel is worth the
+//! same at each. The quantiser is fitted anew before each epoch.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Reduction, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
 use crate::batches::DeviceData;
-use crate::code_bits::CodeBits;
+use crate::code::{self, BytesError, CodeTables, Quantizer};
 use crate::collapse::{self, Collapse};
 use crate::config::{Schedule, TrainingConfig, TrainingError};
 use crate::data::Dataset;
@@ -21,18 +22,16 @@ use crate::model::Model;
 use crate::optim::Optimizer;
 use crate::progress::Progress;
 use crate::quality;
-use crate::quantizer::Quantizer;
 use crate::run::{self, Run};
 use crate::spectrum;
 
-/// Bytes of a packet that hold no code: its length.
-const PACKET_OVERHEAD_BYTES: usize = 1;
-
 /// Training items over which the final variances are measured.
 const VARIANCE_ITEMS: usize = 10_000;
+/// Training items over which the error of each operating point is measured.
+const ERROR_ITEMS: usize = 1_024;
 
 /// What to tune with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TuneOptions {
     /// Passes over the training set.
     pub epochs: usize,
@@ -40,16 +39,16 @@ pub struct TuneOptions {
     pub learning_rate: f64,
     /// Items in a step.
     pub batch_size: usize,
-    /// Size of a packet, its length byte included; without it the code is not quantised.
-    pub bytes: Option<usize>,
+    /// Sizes of bare packets, all bytes included; without any the code is not quantised.
+    pub bytes: Vec<usize>,
 }
 
 /// Why tuning failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TuneError {
-    /// A packet with no room for a code.
-    #[error("--bytes {0} leaves no room for the code; give 2 or more (one byte is the packet's length)")]
-    NoRoom(usize),
+    /// A packet size that no code can have.
+    #[error(transparent)]
+    Bytes(#[from] BytesError),
     /// A setting is out of range.
     #[error(transparent)]
     Training(#[from] TrainingError),
@@ -68,15 +67,13 @@ pub struct TuneReport {
     pub folder: PathBuf,
     /// Coefficients of its code.
     pub rank: usize,
-    /// Size of a packet that was tuned for, its length byte included.
-    pub bytes: Option<usize>,
-    /// Bits and steps of the code, if it is quantised.
-    pub code: Option<CodeBits>,
+    /// Packet sizes that were tuned for, and what they give.
+    pub packets: Vec<PacketQuality>,
     /// Passes over the training set.
     pub epochs: usize,
     /// Mean loss over the last one.
     pub loss: f64,
-    /// PSNR over the test part before tuning, with the code quantised if it is.
+    /// PSNR over the test part before tuning, the code not quantised.
     pub psnr_db_before: f64,
     /// The same after tuning.
     pub psnr_db: f64,
@@ -84,47 +81,61 @@ pub struct TuneReport {
     pub seconds: f64,
 }
 
+/// What packets of a size give over the test part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PacketQuality {
+    /// The size that they may have, all bytes included.
+    pub bytes: usize,
+    /// PSNR with them before tuning.
+    pub psnr_db_before: f64,
+    /// The same after tuning.
+    pub psnr_db: f64,
+}
+
 /// Tunes `collapsed`, the network in a run's `collapsed` folder, and writes the run's `tuned` folder.
 ///
 /// # Errors
 /// When a setting is out of range, the loss is lost, or a file cannot be written.
-pub fn tune(collapsed: &Run, dataset: &Dataset, options: TuneOptions) -> Result<TuneReport, TuneError> {
+pub fn tune(collapsed: &Run, dataset: &Dataset, options: &TuneOptions) -> Result<TuneReport, TuneError> {
     let start = Instant::now();
+    let bytes = code::check_bytes(&options.bytes)?;
     let training = training_of(collapsed, options)?;
     let upload = |items| DeviceData::upload(items, &collapsed.config.normalization, collapsed.model.device());
     let (data, test) = (upload(&dataset.train), upload(&dataset.test));
-    let psnr = |model: &Model, quantizer: Option<&Quantizer>| {
-        let mse = quality::raw_mse(&test, |x| model.decode(&read_back(quantizer, model.encode(x))));
-        quality::psnr_db(mse, dataset.peak)
+    let psnr = |through: &dyn Fn(Tensor) -> Tensor| {
+        let model = &collapsed.model;
+        quality::psnr_db(quality::raw_mse(&test, |x| model.decode(&through(model.encode(x)))), dataset.peak)
     };
-    let budget_bits = options.bytes.map(|bytes| 8 * (bytes - PACKET_OVERHEAD_BYTES));
+    let psnr_of_packets = |quantizer: Option<&Quantizer>| -> Vec<f64> {
+        let psnr_at = |quantizer: &Quantizer, bytes| psnr(&|codes| quantizer.through_packets(&codes, bytes));
+        quantizer.map_or_else(Vec::new, |quantizer| bytes.iter().map(|&bytes| psnr_at(quantizer, bytes)).collect())
+    };
     let model = &collapsed.model;
-    let before = budget_bits.map(|budget| Quantizer::fit(model, &data, budget, None));
-    let psnr_db_before = psnr(model, before.as_ref());
+    let quantizer = (!bytes.is_empty()).then(|| Quantizer::fit(model, &data, &bytes));
+    let (psnr_db_before, packets_before) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
 
-    let (quantizer, loss) = fit(model, &data, &training, before, budget_bits)?;
-    let psnr_db = psnr(model, quantizer.as_ref());
-    let (tuned, code) = finish(model, &data, quantizer.as_ref());
+    let (quantizer, loss) = fit(model, &data, &training, quantizer)?;
+    let (psnr_db, packets) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
+    let (tuned, tables) = finish(model, &data, quantizer.as_ref());
+    let packets = bytes.iter().zip(packets_before.iter().zip(packets));
     let report = TuneReport {
         folder: collapsed.folder.with_file_name(files::TUNED),
         rank: tuned.spec().latent,
-        bytes: options.bytes,
-        code,
+        packets: packets
+            .map(|(&bytes, (&psnr_db_before, psnr_db))| PacketQuality { bytes, psnr_db_before, psnr_db })
+            .collect(),
         epochs: options.epochs,
         loss,
         psnr_db_before,
         psnr_db,
         seconds: start.elapsed().as_secs_f64(),
     };
-    save(collapsed, training, &tuned, &report)?;
+    save(collapsed, training, &tuned, tables.as_ref(), &report)?;
     Ok(report)
 }
 
 /// The run's own settings with those of the options; its items come in orders that it has not seen yet.
-fn training_of(collapsed: &Run, options: TuneOptions) -> Result<TrainingConfig, TuneError> {
-    if options.bytes.is_some_and(|bytes| bytes <= PACKET_OVERHEAD_BYTES) {
-        return Err(TuneError::NoRoom(options.bytes.unwrap_or_default()));
-    }
+fn training_of(collapsed: &Run, options: &TuneOptions) -> Result<TrainingConfig, TuneError> {
     let base = collapsed.config.training.clone();
     let training = TrainingConfig {
         epochs: options.epochs,
@@ -138,60 +149,83 @@ fn training_of(collapsed: &Run, options: TuneOptions) -> Result<TrainingConfig, 
     Ok(training)
 }
 
-/// Trains `model` in place; gives the quantiser of the last epoch and its loss.
+/// Trains `model` in place; gives the quantiser that fits it then, and the loss of the last epoch.
 fn fit(
     model: &Model,
     data: &DeviceData,
     training: &TrainingConfig,
     mut quantizer: Option<Quantizer>,
-    budget_bits: Option<usize>,
 ) -> Result<(Option<Quantizer>, f64), TuneError> {
     tch::set_num_threads(training.threads as i32);
+    tch::manual_seed(training.seed as i64);
     let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
     let mut fit = Fit { model, data, training, optimizer, progress: Progress::hidden() };
     fit.progress = Progress::new("tune", training.epochs, fit.steps_an_epoch(), 0);
     let mut loss = f64::NAN;
     for epoch in 0..training.epochs {
-        if let (Some(budget), Some(last)) = (budget_bits, &quantizer) {
-            let keep = (epoch >= training.epochs / 2).then_some(last.code().bits.as_slice());
-            quantizer = Some(Quantizer::fit(model, data, budget, keep));
-        }
-        loss = fit.epoch(epoch, |model, x| {
-            let codes = model.encode(x);
-            let codes = quantizer.as_ref().map_or_else(|| codes.shallow_clone(), |q| q.straight_through(&codes));
-            model.decode(&codes).mse_loss(x, Reduction::Mean)
+        let weights = quantizer.as_ref().map(|quantizer| point_weights(model, data, quantizer));
+        loss = fit.epoch(epoch, |model, x| match (&quantizer, &weights) {
+            (Some(quantizer), Some(weights)) => {
+                let points = Tensor::randint(quantizer.points(), [x.size()[0]], (Kind::Int64, x.device()));
+                let errors = errors(model, x, quantizer, &points);
+                (errors * weights.index_select(0, &points)).mean(Kind::Float)
+            }
+            _ => model.forward(x).mse_loss(x, Reduction::Mean),
         })?;
-        let about = quantizer.as_ref().map_or_else(String::new, |q| format!("{} bits a code", q.code().total_bits()));
-        fit.progress.epoch(epoch, loss, &about);
+        if let Some(last) = &quantizer {
+            quantizer = Some(Quantizer::fit(model, data, &last.tables().bytes));
+        }
+        fit.progress.epoch(epoch, loss, "");
     }
     fit.progress.finish();
     Ok((quantizer, loss))
 }
 
-fn read_back(quantizer: Option<&Quantizer>, codes: Tensor) -> Tensor {
-    quantizer.map_or_else(|| codes.shallow_clone(), |quantizer| quantizer.read_back(&codes))
+/// Mean squared error of each item, sent at its own point. Shape: `[N]`.
+fn errors(model: &Model, x: &Tensor, quantizer: &Quantizer, points: &Tensor) -> Tensor {
+    let codes = quantizer.straight_through(&model.encode(x), points);
+    (model.decode(&codes) - x).square().flatten(1, -1).mean_dim(1, false, Kind::Float)
 }
 
-/// Orders the coefficients by variance: a quantised code by sorting, without those of no bits; any other by turning it
+/// What an error counts at each point: the inverse of the mean error there, 1 on average. Shape: `[points]`.
+fn point_weights(model: &Model, data: &DeviceData, quantizer: &Quantizer) -> Tensor {
+    let error = |point: i64| {
+        quality::mse(data, ERROR_ITEMS, |x| {
+            let points = Tensor::full([x.size()[0]], point, (Kind::Int64, x.device()));
+            model.decode(&quantizer.read_back(&model.encode(x), &points))
+        })
+    };
+    let inverse: Vec<f64> = (0..quantizer.points()).map(|point| 1.0 / error(point).max(f64::MIN_POSITIVE)).collect();
+    let mean = inverse.iter().sum::<f64>() / inverse.len() as f64;
+    let weights: Vec<f32> = inverse.iter().map(|inverse| (inverse / mean) as f32).collect();
+    Tensor::from_slice(&weights).to_device(model.device())
+}
+
+/// Orders the coefficients by variance: a quantised code by sorting, without those that are never sent; any other by turning it
 /// onto its principal axes again.
-fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (Model, Option<CodeBits>) {
+fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (Model, Option<CodeTables>) {
     let Some(quantizer) = quantizer else {
         return (Collapse::new(model, data).cut(model.spec().latent), None);
     };
     let codes = spectrum::codes(model, data, VARIANCE_ITEMS);
     let variances = Vec::<f32>::try_from(codes.var_dim(0i64, true, false)).expect("a vector of f32");
-    let code = quantizer.code();
-    let mut order: Vec<usize> = (0..variances.len()).filter(|&i| code.bits[i] > 0).collect();
+    let mut order = quantizer.tables().sent();
     order.sort_by(|&a, &b| variances[b].total_cmp(&variances[a]));
-    (collapse::select(model, &order), Some(code.select(&order)))
+    (collapse::select(model, &order), Some(quantizer.tables().select(&order)))
 }
 
-fn save(collapsed: &Run, training: TrainingConfig, tuned: &Model, report: &TuneReport) -> Result<(), FileError> {
+fn save(
+    collapsed: &Run,
+    training: TrainingConfig,
+    tuned: &Model,
+    tables: Option<&CodeTables>,
+    report: &TuneReport,
+) -> Result<(), FileError> {
     let mut config = collapsed.config.clone();
     (config.network, config.training) = (tuned.spec().clone(), training);
     files::replace_folder(&report.folder, |folder| {
-        if let Some(code) = &report.code {
-            files::write_json(&folder.join(files::CODE), code)?;
+        if let Some(tables) = tables {
+            files::write_json(&folder.join(files::CODE), tables)?;
         }
         files::write_json(&folder.join(files::TUNE), report)?;
         run::save_weights(tuned, folder, report.epochs)?;
@@ -207,8 +241,8 @@ impl fmt::Display for TuneReport {
             "{}: {rank} coefficients, test PSNR {psnr_db_before:.2} -> {psnr_db:.2} dB, {seconds:.0} s",
             folder.display()
         )?;
-        if let (Some(code), Some(bytes)) = (&self.code, self.bytes) {
-            write!(f, "\n{bytes} bytes a packet, {} bits of code: {:?}", code.total_bits(), code.bits)?;
+        for PacketQuality { bytes, psnr_db_before, psnr_db } in &self.packets {
+            write!(f, "\n  {bytes:>3} bytes a packet: {psnr_db_before:.2} -> {psnr_db:.2} dB")?;
         }
         Ok(())
     }
@@ -228,20 +262,21 @@ mod tests {
         train::train(testing::config(&dataset), &dataset, folder.path(), Device::Cpu, None).unwrap();
         let run = Run::load(folder.path(), Device::Cpu).unwrap();
         let folder = collapse_run(&run, &dataset, RankChoice::Fixed(5)).unwrap().folder;
-        let options = TuneOptions { epochs: 12, learning_rate: 3e-3, batch_size: 16, bytes: Some(3) };
+        let options = TuneOptions { epochs: 12, learning_rate: 3e-3, batch_size: 16, bytes: vec![4, 2] };
 
-        let report = tune(&Run::load(&folder, Device::Cpu).unwrap(), &dataset, options).unwrap();
-        assert!(report.psnr_db > report.psnr_db_before, "{report}");
+        let report = tune(&Run::load(&folder, Device::Cpu).unwrap(), &dataset, &options).unwrap();
+        assert_eq!(report.packets.iter().map(|packets| packets.bytes).collect::<Vec<_>>(), [2, 4]);
+        assert!(report.packets.iter().all(|packets| packets.psnr_db > packets.psnr_db_before), "{report}");
         let tuned = Run::load(&report.folder, Device::Cpu).unwrap();
-        let code: CodeBits = files::read_json(&report.folder.join(files::CODE)).unwrap();
-        assert_eq!((code.total_bits(), code.bits.len()), (16, tuned.model.spec().latent));
-        assert!(code.bits.iter().all(|&bits| bits > 0));
+        let tables: CodeTables = files::read_json(&report.folder.join(files::CODE)).unwrap();
+        assert_eq!((tables.bytes.as_slice(), tables.rank()), (&[2, 4][..], tuned.model.spec().latent));
+        assert!(tables.spec.code().is_some() && tables.sent().len() == tables.rank());
 
-        let plain = TuneOptions { bytes: None, ..options };
-        let report = tune(&Run::load(&folder, Device::Cpu).unwrap(), &dataset, plain).unwrap();
-        assert!(!report.folder.join(files::CODE).exists() && report.code.is_none());
-        let tight = TuneOptions { bytes: Some(1), ..options };
-        let error = tune(&tuned, &dataset, tight).unwrap_err().to_string();
+        let plain = TuneOptions { bytes: Vec::new(), ..options.clone() };
+        let report = tune(&Run::load(&folder, Device::Cpu).unwrap(), &dataset, &plain).unwrap();
+        assert!(!report.folder.join(files::CODE).exists() && report.packets.is_empty());
+        let tight = TuneOptions { bytes: vec![1], ..options };
+        let error = tune(&tuned, &dataset, &tight).unwrap_err().to_string();
         assert!(error.starts_with("--bytes 1 leaves no room"), "{error}");
     }
 }

@@ -85,17 +85,17 @@ fn check(model: &Model<'_>, case: &Case, expected: &[u8], found: &[u8]) {
 #[inline(never)]
 fn encode<S: Sample + Pod>(model: &Model<'_>, input: &[u8], memory: &mut Memory) -> usize {
     let samples = &bytemuck::cast_slice(input)[..model.frame().len()];
-    let levels = &mut memory.code[..model.code_len()];
+    let code = &mut memory.code[..model.code_len()];
     let mut encoder = Encoder::new(model, &mut *memory.buffer).expect("a large buffer");
-    encoder.encode::<S>(samples, levels).expect("a window");
-    code::pack(model.bits(), levels, PACKET_LEN_MAX, &mut memory.packet).expect("a large buffer")
+    encoder.encode::<S>(samples, code).expect("a window");
+    model.code().pack(code, PACKET_LEN_MAX, &mut memory.packet).expect("a large buffer")
 }
 
 /// From a packet to a window of samples; gives its bytes.
 #[inline(never)]
 fn decode<S: Sample + Pod>(model: &Model<'_>, memory: &mut Memory) -> usize {
     let code = &mut memory.code[..model.code_len()];
-    code::unpack(model.bits(), &memory.packet, code).expect("a packet");
+    model.code().unpack(&memory.packet, code).expect("a packet");
     let window_len = model.frame().len() * size_of::<S>();
     let samples: &mut [S] = bytemuck::cast_slice_mut(&mut memory.window[..window_len]);
     Decoder::new(model, &mut *memory.buffer).expect("a large buffer").decode(code, samples).expect("a window");

@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use irmae_infer::{Decoder, Model, ModelSlot, code};
+use irmae_infer::{Decoder, Model, ModelSlot};
 
 use crate::cases::{BUFFER_LEN, CASES};
 use crate::program::Memory;
@@ -18,7 +18,7 @@ pub fn decode(memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [
 #[inline(never)]
 fn decode_with(model: &Model<'_>, memory: &mut Memory<BUFFER_LEN>, packet_len: usize, window: &mut [u8]) -> Option<()> {
     let code = memory.code.get_mut(..model.code_len())?;
-    code::unpack(model.bits(), memory.packet.get(..packet_len)?, code).ok()?;
+    model.code().unpack(memory.packet.get(..packet_len)?, code).ok()?;
     let samples = window.get_mut(..model.frame().len())?;
     Decoder::new(model, &mut *memory.buffer).ok()?.decode(code, samples).ok()?;
     black_box(window);

@@ -6,7 +6,7 @@ use cortex_m as _;
 
 use core::{hint::black_box, panic::PanicInfo};
 
-use irmae_infer::{Aligned, Encoder, Model, ModelSlot, code};
+use irmae_infer::{Aligned, Encoder, Model, ModelSlot};
 use semihosting::process;
 
 use crate::cases::CASES;
@@ -22,7 +22,7 @@ const INPUT: &[u8] = CASES[0].input;
 pub struct Memory<const BUFFER_LEN: usize> {
     /// The network's.
     pub buffer: Aligned<[u8; BUFFER_LEN]>,
-    /// Levels for the encoder, half steps for the decoder.
+    /// As it was encoded, then as it was received.
     pub code: [i16; CODE_LEN_MAX],
     /// What goes over the link.
     pub packet: [u8; CODE_LEN_MAX],
@@ -44,9 +44,9 @@ pub fn encode<const BUFFER_LEN: usize>(memory: &mut Memory<BUFFER_LEN>) -> Optio
 #[inline(never)]
 fn encode_with<const BUFFER_LEN: usize>(model: &Model<'_>, memory: &mut Memory<BUFFER_LEN>) -> Option<usize> {
     let samples = black_box(INPUT).get(..model.frame().len())?;
-    let levels = memory.code.get_mut(..model.code_len())?;
-    Encoder::new(model, &mut *memory.buffer).ok()?.encode(samples, levels).ok()?;
-    let packet_len = code::pack(model.bits(), levels, CODE_LEN_MAX, &mut memory.packet).ok()?;
+    let code = memory.code.get_mut(..model.code_len())?;
+    Encoder::new(model, &mut *memory.buffer).ok()?.encode(samples, code).ok()?;
+    let packet_len = model.code().pack(code, CODE_LEN_MAX, &mut memory.packet).ok()?;
     black_box(&memory.packet);
     Some(packet_len)
 }

@@ -12,8 +12,14 @@ pub struct Header<'a> {
     pub raw: RawType,
     /// Shape of a window of samples: the encoder's input, the decoder's output.
     pub frame: Shape,
-    /// Bits of each coefficient in a packet, in the order of the code.
+    /// Bits of each coefficient, in the order of the code; see [`Code::new`](crate::code::Code::new), also for the next two.
     pub bits: &'a [u8],
+    /// Most bytes of a payload.
+    pub max_len: u8,
+    /// One an operating point.
+    pub deadzones: &'a [u8],
+    /// A step for each coefficient of each point.
+    pub steps: &'a [u8],
     /// Number type of the first layer's input.
     pub input: Element,
     /// Least and largest input of the first layer; not used by float models.

@@ -14,14 +14,14 @@ pub(crate) use header::Sections;
 pub use header::{Element, Header, LayerHeader};
 pub(crate) use read::Fields;
 #[cfg(feature = "std")]
-pub use write::{AlignedBytes, LayerSpec, ModelSpec, TransferSpec, WeightsSpec, WriteError, write};
+pub use write::{AlignedBytes, CodeSpec, LayerSpec, ModelSpec, TransferSpec, WeightsSpec, WriteError, write};
 
 use crate::error::LoadError;
 
 /// First bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"IRMA";
 /// Version that this crate writes. It reads every minor version of the same major one.
-pub const VERSION: (u8, u8) = (2, 0);
+pub const VERSION: (u8, u8) = (3, 0);
 /// Alignment of the file's first byte, of the weight blob and of each section in it.
 pub const ALIGNMENT: usize = 16;
 /// Layers in a model, at most.
@@ -30,6 +30,8 @@ pub const MAX_LAYERS: usize = 12;
 pub const MAX_CODE: usize = 1024;
 /// Bits of a coefficient, at most.
 pub const MAX_BITS: u8 = 15;
+/// Bits of a coefficient, at least.
+pub const MIN_BITS: u8 = 5;
 
 pub(crate) const ENVELOPE_LEN: usize = 32;
 pub(crate) const CHECKSUM_LEN: usize = 4;
@@ -176,6 +178,34 @@ impl Envelope {
 /// is right. 0 where the file is too short to say.
 pub const fn buffer_len(file: &[u8]) -> usize {
     if file.len() < ENVELOPE_LEN { 0 } else { read_u32(file, field::BUFFER_LEN) as usize }
+}
+
+/// Bytes of a window of samples of the model in `file`, read from its header without any check.
+///
+/// Made for a constant, as [`buffer_len`]. 0 where the file is too short to say.
+pub const fn window_len(file: &[u8]) -> usize {
+    // RawType's index, then height, width and channels as varints.
+    let (mut at, mut len, mut dimension) = (ENVELOPE_LEN + 1, 1, 0);
+    while dimension < 3 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            if at >= file.len() || shift > 14 {
+                return 0;
+            }
+            let byte = file[at] as usize;
+            value |= (byte & 0x7f) << shift;
+            (at, shift) = (at + 1, shift + 7);
+            if byte < 0x80 {
+                break;
+            }
+        }
+        (len, dimension) = (len * value, dimension + 1);
+    }
+    match file[ENVELOPE_LEN] {
+        0 => len,
+        1 | 2 => 2 * len,
+        _ => 4 * len,
+    }
 }
 
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {

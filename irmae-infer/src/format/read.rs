@@ -33,10 +33,10 @@ impl<'a> Fields<'a> {
                 _ => RawType::F32,
             },
             frame: self.shape(),
-            bits: {
-                let len = self.length();
-                self.bytes(len)
-            },
+            bits: self.list(),
+            max_len: self.byte(),
+            deadzones: self.list(),
+            steps: self.list(),
             input: self.element(),
             input_clamp: self.pair(),
         }
@@ -128,6 +128,12 @@ impl<'a> Fields<'a> {
         self.bytes(1).first().copied().unwrap_or_default()
     }
 
+    #[inline(never)]
+    fn list(&mut self) -> &'a [u8] {
+        let len = self.length();
+        self.bytes(len)
+    }
+
     /// `len` bytes, or none.
     #[inline(never)]
     fn bytes(&mut self, len: usize) -> &'a [u8] {
@@ -146,6 +152,9 @@ mod tests {
         raw: RawType::F32,
         frame: Shape::new(1, 300, u16::MAX),
         bits: &[7, 15],
+        max_len: 31,
+        deadzones: &[128],
+        steps: &[16, 127],
         input: Element::I16,
         input_clamp: [i32::MIN, i32::MAX],
     };

@@ -8,6 +8,7 @@ use super::{
     ALIGNMENT, CHECKSUM_LEN, ENVELOPE_LEN, Element, Envelope, Header, Kind, LayerHeader, MAX_LAYERS, Precision,
     Sections, crc32,
 };
+use crate::code::Code;
 use crate::error::LoadError;
 use crate::kernels::packing;
 use crate::layer::Shape;
@@ -27,10 +28,8 @@ pub struct ModelSpec {
     pub raw: RawType,
     /// Shape of a window of samples.
     pub frame: Shape,
-    /// Bits of each coefficient.
-    pub bits: Vec<u8>,
-    /// Quantiser step of each coefficient.
-    pub steps: Vec<f32>,
+    /// The code.
+    pub code: CodeSpec,
     /// See [`Transfer`](crate::Transfer).
     pub transfer: TransferSpec,
     /// Number type of the first layer's input.
@@ -39,6 +38,30 @@ pub struct ModelSpec {
     pub input_clamp: [i32; 2],
     /// The layers in order.
     pub layers: Vec<LayerSpec>,
+}
+
+/// How the code is quantised and coded; see [`Code`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CodeSpec {
+    /// What one unit of a coefficient is worth.
+    pub resolutions: Vec<f32>,
+    /// Bits of each coefficient.
+    pub bits: Vec<u8>,
+    /// Most bytes of a payload.
+    pub max_len: u8,
+    /// Zero cell of each operating point, in steps / 256.
+    pub deadzones: Vec<u8>,
+    /// A step for each coefficient of each point, in eighths of an octave.
+    pub steps: Vec<u8>,
+    /// [`KNOTS`](crate::code::KNOTS) of each coefficient's cumulative distribution.
+    pub knots: Vec<u16>,
+}
+
+impl CodeSpec {
+    /// The code, if its tables are sound.
+    pub fn code(&self) -> Option<Code<'_>> {
+        Code::new(&self.bits, self.max_len, &self.deadzones, &self.steps, &self.knots)
+    }
 }
 
 /// Offsets and gains per channel; see [`Transfer`](crate::Transfer).
@@ -113,8 +136,16 @@ impl std::error::Error for WriteError {}
 /// # Errors
 /// A [`WriteError`]; sizes that contradict each other show as [`WriteError::Refused`].
 pub fn write(spec: &ModelSpec) -> Result<Vec<u8>, WriteError> {
-    let header =
-        Header { raw: spec.raw, frame: spec.frame, bits: &spec.bits, input: spec.input, input_clamp: spec.input_clamp };
+    let header = Header {
+        raw: spec.raw,
+        frame: spec.frame,
+        bits: &spec.code.bits,
+        max_len: spec.code.max_len,
+        deadzones: &spec.code.deadzones,
+        steps: &spec.code.steps,
+        input: spec.input,
+        input_clamp: spec.input_clamp,
+    };
     if spec.layers.len() > MAX_LAYERS {
         return Err(WriteError::TooManyLayers);
     }
@@ -169,10 +200,11 @@ fn blob(spec: &ModelSpec) -> Vec<u8> {
             Sections::emit(&mut blob, gain);
         }
     }
-    Sections::emit(&mut blob, &spec.steps);
+    Sections::emit(&mut blob, &spec.code.resolutions);
+    Sections::emit(&mut blob, &spec.code.knots);
     let mut input = match spec.kind {
         Kind::Encoder => spec.frame,
-        Kind::Decoder => Shape::flat(spec.bits.len() as u16),
+        Kind::Decoder => Shape::flat(spec.code.bits.len() as u16),
     };
     for layer in &spec.layers {
         let LayerHeader { op, output, .. } = layer.header;

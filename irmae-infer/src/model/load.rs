@@ -1,10 +1,9 @@
 //! The checks of [`Model::load`](super::Model::load): all that can be wrong with a file is found here.
 
 use super::{Layer, Model, Region, Weights, align};
+use crate::code::{Code, KNOTS};
 use crate::error::LoadError;
-use crate::format::{
-    Element, Envelope, Fields, Header, Kind, LayerHeader, MAX_BITS, MAX_CODE, MAX_LAYERS, Precision, Sections,
-};
+use crate::format::{Element, Envelope, Fields, Header, Kind, LayerHeader, MAX_LAYERS, Precision, Sections};
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
 use crate::kernels::{IntParams, int_weights_len, scratch_len};
@@ -26,18 +25,17 @@ pub(super) fn load<'a>(model: &mut Model<'a>, bytes: &'a [u8]) -> Result<(), Loa
     if !fields.is_sound() {
         return Err(LoadError::Header);
     }
-    check_code(&header)?;
     let mut sections = Sections::new(model.envelope.blob(bytes));
     model.transfer = load_transfer(&model.envelope, &header, &mut sections);
-    model.steps = sections.take(header.bits.len());
-    (model.raw, model.frame, model.bits, model.input_clamp) =
-        (header.raw, header.frame, header.bits, header.input_clamp);
+    model.resolutions = sections.take(header.bits.len());
+    let knots = sections.take(header.bits.len().saturating_mul(KNOTS));
+    if !sections.is_whole() {
+        return Err(LoadError::Length);
+    }
+    model.code =
+        Code::new(header.bits, header.max_len, header.deadzones, header.steps, knots).ok_or(LoadError::Code)?;
+    (model.raw, model.frame, model.input_clamp) = (header.raw, header.frame, header.input_clamp);
     load_layers(model, header.input, fields, sections)
-}
-
-fn check_code(header: &Header<'_>) -> Result<(), LoadError> {
-    let widths = header.bits.iter().all(|bits| (1..=MAX_BITS).contains(bits));
-    if widths && (1..=MAX_CODE).contains(&header.bits.len()) { Ok(()) } else { Err(LoadError::Code) }
 }
 
 #[inline(never)]

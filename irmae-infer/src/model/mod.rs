@@ -6,6 +6,7 @@ mod load;
 use half::f16;
 use heapless::Vec;
 
+use crate::code::Code;
 use crate::error::LoadError;
 use crate::format::{Element, Envelope, Kind, MAX_LAYERS, Precision};
 #[cfg(feature = "float")]
@@ -116,8 +117,8 @@ pub struct Model<'a> {
     envelope: Envelope,
     raw: RawType,
     frame: Shape,
-    bits: &'a [u8],
-    steps: &'a [f32],
+    code: Code<'a>,
+    resolutions: &'a [f32],
     transfer: Transfer<'a>,
     input_clamp: [i32; 2],
     layers: Vec<Layer<'a>, MAX_LAYERS>,
@@ -145,8 +146,8 @@ impl<'a> ModelSlot<'a> {
             envelope: Envelope::NONE,
             raw: RawType::U8,
             frame: Shape::flat(0),
-            bits: &[],
-            steps: &[],
+            code: Code::EMPTY,
+            resolutions: &[],
             transfer: Transfer::Identity,
             input_clamp: [0; 2],
             layers: Vec::new(),
@@ -215,17 +216,17 @@ impl<'a> Model<'a> {
 
     /// Number of coefficients in a code.
     pub fn code_len(&self) -> usize {
-        self.bits.len()
+        self.code.len()
     }
 
-    /// Bits of each coefficient in a packet.
-    pub fn bits(&self) -> &'a [u8] {
-        self.bits
+    /// How the code is quantised and coded.
+    pub fn code(&self) -> Code<'a> {
+        self.code
     }
 
-    /// Quantiser step of each coefficient.
-    pub fn steps(&self) -> &'a [f32] {
-        self.steps
+    /// What one unit of each coefficient is worth.
+    pub fn resolutions(&self) -> &'a [f32] {
+        self.resolutions
     }
 
     /// Bytes of working memory, see [`buffer_len`](crate::format::buffer_len).

@@ -1,6 +1,6 @@
 //! Packets in two profiles.
 //!
-//! [`Profile::Bare`] is a length byte and the levels, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
+//! [`Profile::Bare`] is a byte that says how the payload is to be read, and the payload, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
 //! does. [`Profile::Full`] is for those that do not, such as a UART or a bare radio: it puts around that a version, the model, a
 //! sequence number and a CRC, six bytes in all. [`framing`](crate::framing) finds packets in a stream of bytes.
 //!
@@ -11,11 +11,11 @@
 //!
 //! # static ENCODER: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/image-i8/encoder.irmae"));
 //! # let model = Model::load(ENCODER)?;
-//! # let levels = vec![0_i16; model.code_len()];
+//! # let window = vec![0_i16; model.code_len()];
 //! // On the node, for each window:
 //! let sequence = 41;
 //! let mut packet = [0; 12];
-//! let len = encode_packet(&model, &levels, Profile::Full, sequence, packet.len(), &mut packet)?;
+//! let len = encode_packet(&model, &window, Profile::Full, sequence, packet.len(), &mut packet)?;
 //! let mut frame = [0; frame_len_max(12)];
 //! let frame_len = encode_frame(&packet[..len], &mut frame)?;
 //!
@@ -37,7 +37,7 @@ mod sequence;
 
 use crc::{CRC_16_IBM_SDLC, Crc, NoTable};
 
-use crate::code::{self, HalfSteps, PacketError};
+use crate::code::{self, Code, PacketError};
 use crate::model::Model;
 pub use sequence::Arrival;
 use sequence::History;
@@ -45,8 +45,8 @@ use sequence::History;
 /// Bytes of a packet in either profile, at most.
 pub const MAX_PACKET_LEN: usize = Profile::Full.overhead_len() + u8::MAX as usize;
 
-/// First byte of a full packet: version 1 in the upper four bits, profile 1 in the lower.
-const FULL: u8 = 0x11;
+/// First byte of a full packet: version 2 in the upper four bits, profile 1 in the lower.
+const FULL: u8 = 0x21;
 /// Bytes before the length byte: [`FULL`], model, sequence number.
 const HEAD_LEN: usize = 3;
 const CHECKSUM_LEN: usize = 2;
@@ -57,10 +57,10 @@ const ENVELOPE_LEN: usize = HEAD_LEN + CHECKSUM_LEN;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Profile {
-    /// Its length.
+    /// Point and length of the payload.
     #[default]
     Bare,
-    /// Version, model, sequence number, length and CRC.
+    /// Version, model, sequence number, the byte of a bare packet, and CRC.
     Full,
 }
 
@@ -73,50 +73,47 @@ impl Profile {
         }
     }
 
-    /// Bytes of a whole packet of a code with these widths.
-    pub fn packet_len(self, bits: &[u8]) -> usize {
-        code::packet_len(bits) - code::OVERHEAD_LEN + self.overhead_len()
+    /// Bytes of a packet of that code, at most.
+    pub fn packet_len_max(self, code: &Code<'_>) -> usize {
+        code.packet_len_max() - code::OVERHEAD_LEN + self.overhead_len()
     }
 }
 
-/// Writes the levels of a window as a packet of at most `max_bytes`, overhead included, and returns its length. What does not fit is
-/// left out from the last coefficient on; the overhead always goes out. `sequence` counts packets and wraps around; bare packets do
-/// not have it.
+/// Writes the code of a window as a packet of at most `max_bytes`, overhead included, and returns its length; see [`Code::pack`].
+/// The overhead always goes out. `sequence` counts packets and wraps around; bare packets do not have it.
 ///
 /// # Errors
-/// [`PacketError::BufferTooSmall`] where `packet` cannot hold it.
+/// [`PacketError::BufferTooSmall`] where `packet` is smaller than the packet might become.
 pub fn encode_packet(
     model: &Model<'_>,
-    levels: &[i16],
+    code: &[i16],
     profile: Profile,
     sequence: u8,
     max_bytes: usize,
     packet: &mut [u8],
 ) -> Result<usize, PacketError> {
     match profile {
-        Profile::Bare => code::pack(model.bits(), levels, max_bytes, packet),
-        Profile::Full => encode_full(model.bits(), model.id(), levels, sequence, max_bytes, packet),
+        Profile::Bare => model.code().pack(code, max_bytes, packet),
+        Profile::Full => encode_full(&model.code(), model.id(), code, sequence, max_bytes, packet),
     }
 }
 
 fn encode_full(
-    bits: &[u8],
+    tables: &Code<'_>,
     model_id: u64,
-    levels: &[i16],
+    code: &[i16],
     sequence: u8,
     max_bytes: usize,
     packet: &mut [u8],
 ) -> Result<usize, PacketError> {
-    let kept = code::prefix_len(bits, max_bytes.saturating_sub(ENVELOPE_LEN)).min(levels.len());
-    let bits = &bits[..kept];
-    let len = Profile::Full.packet_len(bits);
-    let packet = packet.get_mut(..len).ok_or(PacketError::BufferTooSmall { needed: len as u16 })?;
-    let (body, checksum) = packet.split_at_mut(len - CHECKSUM_LEN);
-    let (head, bare) = body.split_at_mut(HEAD_LEN);
+    let needed = max_bytes.clamp(Profile::Full.overhead_len(), Profile::Full.packet_len_max(tables));
+    let packet = packet.get_mut(..needed).ok_or(PacketError::BufferTooSmall { needed: needed as u16 })?;
+    let (head, bare) = packet.split_at_mut(HEAD_LEN);
     head.copy_from_slice(&[FULL, short_id(model_id), sequence]);
-    code::pack(bits, levels, bare.len(), bare)?;
-    checksum.copy_from_slice(&crc16(model_id, body).to_le_bytes());
-    Ok(len)
+    let body_len = HEAD_LEN + tables.pack(code, needed - ENVELOPE_LEN, bare)?;
+    let (body, checksum) = packet.split_at_mut(body_len);
+    checksum[..CHECKSUM_LEN].copy_from_slice(&crc16(model_id, body).to_le_bytes());
+    Ok(body_len + CHECKSUM_LEN)
 }
 
 /// A packet that was sound.
@@ -131,10 +128,10 @@ pub struct Received {
     pub arrival: Arrival,
 }
 
-/// Packets to codes, in half steps. Remembers which sequence numbers have come.
+/// Packets to codes. Remembers which sequence numbers have come.
 #[derive(Debug, Clone)]
 pub struct PacketDecoder<'m> {
-    bits: &'m [u8],
+    tables: Code<'m>,
     model_id: u64,
     profile: Profile,
     history: History,
@@ -143,14 +140,14 @@ pub struct PacketDecoder<'m> {
 impl<'m> PacketDecoder<'m> {
     /// A decoder of one node's packets.
     pub fn new(model: &Model<'m>, profile: Profile) -> Self {
-        Self { bits: model.bits(), model_id: model.id(), profile, history: History::default() }
+        Self { tables: model.code(), model_id: model.id(), profile, history: History::default() }
     }
 
     /// Reads a packet that is alone in `packet` into `code`; coefficients that did not come are 0.
     ///
     /// # Errors
     /// A [`PacketError`]; `code` is then unspecified, and the packet does not count as received.
-    pub fn decode(&mut self, packet: &[u8], code: &mut [HalfSteps]) -> Result<Received, PacketError> {
+    pub fn decode(&mut self, packet: &[u8], code: &mut [i16]) -> Result<Received, PacketError> {
         let (len, sequence) = self.read(packet, code)?;
         if len < packet.len() {
             return Err(PacketError::Trailing { count: (packet.len() - len).min(usize::from(u16::MAX)) as u16 });
@@ -162,7 +159,7 @@ impl<'m> PacketDecoder<'m> {
     ///
     /// # Errors
     /// The same but [`PacketError::Trailing`].
-    pub fn decode_first(&mut self, bytes: &[u8], code: &mut [HalfSteps]) -> Result<Received, PacketError> {
+    pub fn decode_first(&mut self, bytes: &[u8], code: &mut [i16]) -> Result<Received, PacketError> {
         let (len, sequence) = self.read(bytes, code)?;
         Ok(self.receive(len, sequence))
     }
@@ -177,32 +174,34 @@ impl<'m> PacketDecoder<'m> {
         Received { len, sequence, arrival }
     }
 
-    fn read(&self, bytes: &[u8], code: &mut [HalfSteps]) -> Result<(usize, Option<u8>), PacketError> {
+    fn read(&self, bytes: &[u8], code: &mut [i16]) -> Result<(usize, Option<u8>), PacketError> {
         match self.profile {
-            Profile::Bare => Ok((code::unpack(self.bits, bytes, code)?, None)),
+            Profile::Bare => Ok((self.tables.unpack(bytes, code)?, None)),
             Profile::Full => {
-                let (body, sequence) = open_full(self.model_id, bytes)?;
-                code::unpack(self.bits, &body[HEAD_LEN..], code)?;
-                Ok((body.len() + CHECKSUM_LEN, Some(sequence)))
+                let &[version, short, sequence] = bytes.first_chunk().ok_or(PacketError::Truncated)?;
+                check_head(version, short, self.model_id)?;
+                let body_len = HEAD_LEN + self.tables.unpack(&bytes[HEAD_LEN..], code)?;
+                let (body, rest) = bytes.split_at(body_len);
+                let checksum = rest.first_chunk().ok_or(PacketError::Truncated)?;
+                if crc16(self.model_id, body) != u16::from_le_bytes(*checksum) {
+                    return Err(PacketError::Checksum);
+                }
+                Ok((body_len + CHECKSUM_LEN, Some(sequence)))
             }
         }
     }
 }
 
-/// All of the full packet at the start of `bytes` but its CRC, which is right; and its number.
-fn open_full(model_id: u64, bytes: &[u8]) -> Result<(&[u8], u8), PacketError> {
-    if let Some(&found) = bytes.first().filter(|&&found| found != FULL) {
-        return Err(PacketError::Version { found });
-    }
-    let &[_, found, sequence, payload_len] = bytes.first_chunk().ok_or(PacketError::Truncated)?;
+/// That a full packet is of a version that is read here, and of this model.
+fn check_head(version: u8, short: u8, model_id: u64) -> Result<(), PacketError> {
     let expected = short_id(model_id);
-    if found != expected {
-        return Err(PacketError::Model { expected, found });
+    if version != FULL {
+        Err(PacketError::Version { found: version })
+    } else if short != expected {
+        Err(PacketError::Model { expected, found: short })
+    } else {
+        Ok(())
     }
-    let len = Profile::Full.overhead_len() + usize::from(payload_len);
-    let packet = bytes.get(..len).ok_or(PacketError::Truncated)?;
-    let (body, checksum) = packet.split_at(len - CHECKSUM_LEN);
-    if crc16(model_id, body).to_le_bytes() == checksum { Ok((body, sequence)) } else { Err(PacketError::Checksum) }
 }
 
 /// What a packet says of its model. All of the id goes into the CRC.

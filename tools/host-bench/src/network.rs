@@ -6,18 +6,19 @@ use anyhow::{Context, Result};
 use irmae_infer::RawType;
 use irmae_infer::format::{AlignedBytes, Kind, Precision};
 use tch::{Device, Tensor, no_grad};
-use trainer::code_bits::{CodeBits, MAX_BITS};
+use trainer::code::{self, CodeTables, Quantizer};
 use trainer::config::StackInit;
 use trainer::data::{DataShape, Normalization};
 use trainer::export::{self, Source};
 use trainer::model::{Model, TorchLayer};
 use trainer::presets;
-use trainer::quantizer::Quantizer;
 
 /// Side length of the images.
 pub(crate) const SIDE: usize = 28;
 /// Size of the code.
 const LATENT: usize = 32;
+/// Bytes of a packet.
+const PACKET_BYTES: usize = 32;
 /// Images that integers are calibrated on.
 const IMAGES: i64 = 256;
 const SEED: u64 = 3;
@@ -25,7 +26,7 @@ const SEED: u64 = 3;
 /// A network with images and the codes that it makes of them.
 pub(crate) struct Network {
     model: Model,
-    code: CodeBits,
+    code: CodeTables,
     /// `(N,1,28,28)`, whole numbers of 255ths.
     images: Tensor,
     /// `(N,32)`, as they come out of packets.
@@ -38,12 +39,13 @@ impl Network {
         let shape = DataShape { channels: 1, height: SIDE, width: SIDE, one_dimensional: false };
         let spec = presets::find("micro-image")?.network(shape, LATENT, 0)?;
         let model = Model::initialise(&spec, StackInit::Pytorch, SEED, Device::Cpu);
-        let step = 1.0 / f32::from(1_u16 << (MAX_BITS - 1));
-        let code = CodeBits { bits: vec![MAX_BITS; LATENT], steps: vec![step; LATENT] };
         no_grad(|| {
             let images = images();
             fill_the_range(&model.encoder()[2], &model.encode(&images), 1.0, 0.0);
-            let codes = Quantizer::new(code.clone(), Device::Cpu).read_back(&model.encode(&images));
+            let codes = model.encode(&images);
+            let columns = Vec::<Vec<f32>>::try_from(codes.tr().contiguous())?;
+            let code = code::fit(&columns, &[1.0; LATENT], &[PACKET_BYTES]);
+            let codes = Quantizer::new(code.clone(), Device::Cpu).through_packets(&codes, PACKET_BYTES);
             fill_the_range(&model.decoder()[2], &model.decode(&codes), 0.5, 0.5);
             Ok(Network { model, code, images, codes })
         })

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use irmae_infer::code;
 use serde::Serialize;
+use trainer::code::check_bytes;
 use trainer::config::RunConfig;
 use trainer::data::{self, DataSpec, Dataset};
 use trainer::deployed::Deployed;
@@ -30,6 +30,9 @@ pub(super) struct Eval {
     /// Folder that `trainer export` wrote
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    /// Sizes that packets may have, all their bytes included [default: those that the code was made for]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "model")]
+    bytes: Vec<usize>,
     /// Picture of the first test images: original, libtorch, device
     #[arg(long, value_name = "FILE.png", requires = "model")]
     sheet: Option<PathBuf>,
@@ -44,8 +47,21 @@ pub(super) struct Eval {
 struct Report {
     /// The network as trained, collapsed and tuned, as far as they exist.
     networks: Vec<Named>,
+    /// The exported files, with packets of the largest size.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<DeviceReport>,
+    /// The exported files at each size.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    packets: Vec<PacketReport>,
+}
+
+/// What packets of a size give.
+#[derive(Serialize)]
+struct PacketReport {
+    bytes: usize,
+    bytes_per_item: f64,
+    psnr_db: f64,
+    rmse: f64,
 }
 
 #[derive(Serialize)]
@@ -68,8 +84,15 @@ impl Eval {
                 networks.push(Named { stage, report: eval::network(&run.model, code.as_ref(), &data, device) });
             }
         }
-        let device = self.model.as_deref().map(|folder| self.device_report(folder, data, device)).transpose()?;
-        let report = Report { networks, device };
+        let reports = self.model.as_deref().map(|folder| self.device_reports(folder, &data, device)).transpose()?;
+        let reports = reports.unwrap_or_default();
+        let packets = reports.iter().map(|report| PacketReport {
+            bytes: report.max_bytes,
+            bytes_per_item: report.bytes_per_item,
+            psnr_db: report.psnr_db,
+            rmse: report.rmse,
+        });
+        let report = Report { networks, packets: packets.collect(), device: reports.last().cloned() };
         self.common.print(&report, &report)
     }
 
@@ -85,25 +108,25 @@ impl Eval {
         Ok(Dataset { normalization: config.normalization, ..dataset })
     }
 
-    fn device_report(&self, folder: &Path, data: Dataset, device: tch::Device) -> anyhow::Result<DeviceReport> {
+    /// One for each size of packets, ascending.
+    fn device_reports(&self, folder: &Path, data: &Dataset, device: tch::Device) -> anyhow::Result<Vec<DeviceReport>> {
         const SHEET_IMAGES: usize = 12;
         let deployed = Deployed::read(folder)?;
-        let (id, packet_bytes) = {
-            let [encoder, _] = deployed.models().with_context(|| folder.display().to_string())?;
-            (encoder.id(), code::packet_len(encoder.bits()))
-        };
-        let subject = Subject::open(&self.run.run, Some(packet_bytes), device)?;
+        let id = deployed.models().with_context(|| folder.display().to_string())?[0].id();
+        let subject = Subject::open(&self.run.run, &export::read_bytes(folder)?, device)?;
         ensure!(
             export::model_id(&subject.model, &subject.code) == id,
             "{} was not exported from {} as it is now; export it again",
             folder.display(),
             self.run.run.display()
         );
-        let report = eval::deployed(&deployed, &subject.model, &subject.code, &data, usize::MAX)?;
-        if let Some(path) = &self.sheet {
-            sheet::write(path, &eval::sheet_rows(&deployed, &subject, &data, &report, SHEET_IMAGES)?)?;
+        let sizes = if self.bytes.is_empty() { subject.code.bytes.clone() } else { check_bytes(&self.bytes)? };
+        let report = |max_bytes: usize| eval::deployed(&deployed, &subject, data, max_bytes, usize::MAX);
+        let reports = sizes.into_iter().map(report).collect::<Result<Vec<_>, _>>()?;
+        if let (Some(path), Some(largest)) = (&self.sheet, reports.last()) {
+            sheet::write(path, &eval::sheet_rows(&deployed, &subject, data, largest, SHEET_IMAGES)?)?;
         }
-        Ok(report)
+        Ok(reports)
     }
 }
 
@@ -118,15 +141,12 @@ impl fmt::Display for Report {
             }
         }
         if let Some(device) = &self.device {
-            write!(
-                f,
-                "\n  {:<10} PSNR {:6.2} dB, RMSE {:.4} at {:.3} bytes an item; {:.1e} from libtorch",
-                format!("device {}", device.precision),
-                device.psnr_db,
-                device.rmse,
-                device.bytes_per_item,
-                device.max_rel_diff
-            )?;
+            let name = format!("device {}", device.precision);
+            write!(f, "\n  {name:<10} {:.1e} from libtorch", device.max_rel_diff)?;
+        }
+        for PacketReport { bytes, bytes_per_item, psnr_db, rmse } in &self.packets {
+            let name = format!("{bytes} bytes");
+            write!(f, "\n    {name:<10} PSNR {psnr_db:6.2} dB, RMSE {rmse:.4} at {bytes_per_item:.3} bytes an item")?;
         }
         Ok(())
     }

@@ -24,9 +24,9 @@ pub(super) struct Export {
     /// Folder of the files [default: RUN/export-QUANTIZE]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Bytes of a whole packet, its length byte included [default: as tuned, else 8 bits a coefficient]
-    #[arg(long, value_name = "N")]
-    bytes: Option<usize>,
+    /// Sizes of packets, all their bytes included [default: as tuned, else 6 bits a coefficient]
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    bytes: Vec<usize>,
     #[command(flatten)]
     common: Common,
 }
@@ -44,7 +44,7 @@ enum Quantize {
 
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let subject = Subject::open(&self.run.run, self.bytes, self.common.device()?)?;
+        let subject = Subject::open(&self.run.run, &self.bytes, self.common.device()?)?;
         let (precision, name) = match self.quantize {
             Quantize::F32 => (Precision::F32, "export-f32"),
             Quantize::F16 => (Precision::F16, "export-f16"),
@@ -65,10 +65,11 @@ impl fmt::Display for Report {
         let report = &self.0;
         writeln!(
             f,
-            "{}: {} coefficients in packets of {} bytes",
+            "{}: {} coefficients in packets of up to {} bytes, {} operating points",
             report.folder.display(),
             report.rank,
-            report.packet_bytes
+            report.bytes.last().copied().unwrap_or_default(),
+            report.points
         )?;
         writeln!(f, "  {:<8} {:>12} {:>12} {:>12}", "", "flash bytes", "RAM bytes", "MACs")?;
         for (name, half) in [("encoder", report.encoder), ("decoder", report.decoder)] {

@@ -38,7 +38,7 @@ impl Golden {
         let device = self.common.device()?;
         let mut cases = Vec::new();
         if let Some(run) = &self.run {
-            let subject = Subject::open(run, None, device)?;
+            let subject = Subject::open(run, &[], device)?;
             let (name, command) = (subject.data.name.clone(), format!("trainer golden --run {}", run.display()));
             cases.extend(golden::write_cases(&subject, &name, self.windows.into(), &self.out, &command, 0)?);
         } else {

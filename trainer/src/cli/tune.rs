@@ -8,17 +8,17 @@ use trainer::tune::{TuneOptions, tune};
 
 use super::{Common, RunArg, data_of};
 
-/// Fine-tune the collapsed network at its rank, with --bytes also for a packet of that size
+/// Fine-tune the collapsed network at its rank, with --bytes also for packets of these sizes
 ///
 /// Reads RUN/collapsed (a run that was not collapsed yet is, with --rank auto) and writes RUN/tuned.
 #[derive(Args)]
-#[command(after_help = "Example:\n  trainer tune runs/fashion --bytes 12")]
+#[command(after_help = "Example:\n  trainer tune runs/fashion --bytes 4,8,16,32")]
 pub(super) struct Tune {
     #[command(flatten)]
     run: RunArg,
-    /// Size of a packet in bytes, the one for its length included: quantise the code to fit while tuning
-    #[arg(long, value_name = "N")]
-    bytes: Option<usize>,
+    /// Sizes of packets, all their bytes included: quantise the code to fit while tuning, so that one network serves all
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    bytes: Vec<usize>,
     /// Passes over the training set [default: as many as the run had]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -50,7 +50,7 @@ impl Tune {
             batch_size: self.batch_size.unwrap_or(training.batch_size),
             bytes: self.bytes,
         };
-        let report = tune(&collapsed, &dataset, options)?;
+        let report = tune(&collapsed, &dataset, &options)?;
         self.common.print(&report, &report)
     }
 }

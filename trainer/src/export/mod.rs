@@ -11,18 +11,18 @@ mod side;
 mod subject;
 
 use irmae_infer::RawType;
-use irmae_infer::format::{self, Kind, Precision, WriteError};
+use irmae_infer::format::{self, CodeSpec, Kind, Precision, WriteError};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::batches::DeviceData;
-use crate::code_bits::CodeBits;
+use crate::code::CodeTables;
 use crate::data::{Normalization, RawItems};
 use crate::model::Model;
 use side::Side;
 
 pub use layers::to_frames;
-pub use subject::{ExportReport, REPORT, Subject, SubjectError, read_code};
+pub use subject::{ExportReport, REPORT, Subject, SubjectError, read_bytes, read_code};
 
 /// Encoder and decoder as the bytes of their files.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct Source<'a> {
     /// The network, its linear stack collapsed.
     pub model: &'a Model,
     /// The quantiser of its code.
-    pub code: &'a CodeBits,
+    pub code: &'a CodeTables,
     /// How raw values become the network's inputs.
     pub normalization: &'a Normalization,
     /// Type of the raw values.
@@ -111,8 +111,8 @@ pub fn export(source: &Source<'_>, precision: Precision) -> Result<Exported, Exp
     if !source.model.stack().is_empty() {
         return Err(ExportError::NotCollapsed);
     }
-    if source.code.bits.len() > format::MAX_CODE {
-        return Err(ExportError::CodeTooLong(source.code.bits.len()));
+    if source.code.rank() > format::MAX_CODE {
+        return Err(ExportError::CodeTooLong(source.code.rank()));
     }
     tch::no_grad(|| {
         let side = |kind| Side::new(source, kind, precision)?.file();
@@ -144,10 +144,12 @@ pub fn to_raw_units(y: &Tensor, normalization: &Normalization) -> Tensor {
 }
 
 /// An id that encoder and decoder have in common at every precision: a hash of weights and code quantiser.
-pub fn model_id(model: &Model, code: &CodeBits) -> u64 {
+pub fn model_id(model: &Model, code: &CodeTables) -> u64 {
     let mut hash = Sha256::new();
     let weights: Vec<f32> = Vec::try_from(model.parameters().flat().to_device(tch::Device::Cpu)).expect("f32");
-    weights.iter().chain(&code.steps).for_each(|value| hash.update(value.to_le_bytes()));
-    hash.update(&code.bits);
+    let CodeSpec { resolutions, bits, max_len, deadzones, steps, knots } = &code.spec;
+    weights.iter().chain(resolutions).for_each(|value| hash.update(value.to_le_bytes()));
+    [bits, &vec![*max_len], deadzones, steps].into_iter().for_each(|bytes| hash.update(bytes));
+    knots.iter().for_each(|knot| hash.update(knot.to_le_bytes()));
     u64::from_le_bytes(hash.finalize()[..8].try_into().expect("a hash has 32 bytes"))
 }

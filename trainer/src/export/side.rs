@@ -10,9 +10,9 @@ use tch::Tensor;
 use super::layers::{self, DeviceLayer};
 use super::quantize::{self, Target, Unquantizable};
 use super::{ExportError, Source, calibrate, model_id};
+use crate::code::Quantizer;
 use crate::data::Normalization;
 use crate::model::TorchLayer;
-use crate::quantizer::Quantizer;
 
 /// Encoder or decoder on its way to a file.
 pub(super) struct Side<'a> {
@@ -54,8 +54,7 @@ impl<'a> Side<'a> {
             model_id: model_id(self.source.model, self.source.code),
             raw: self.source.raw,
             frame: self.frame,
-            bits: self.source.code.bits.clone(),
-            steps: self.source.code.steps.clone(),
+            code: self.source.code.spec.clone(),
             transfer,
             input: input.element,
             input_clamp: input.clamp,
@@ -95,10 +94,10 @@ impl<'a> Side<'a> {
         let (mut x_units, mut specs) = (input.units, Vec::new());
         let (mut layers, mut transfer) = (self.layers.clone(), input.transfer.clone());
         if self.kind == Kind::Decoder {
-            // The code arrives in half steps: their size goes into the weights.
-            let half_steps: Vec<f32> = self.source.code.steps.iter().map(|step| 0.5 * step).collect();
-            layers[0].weights.chunks_mut(half_steps.len()).for_each(|weights| {
-                weights.iter_mut().zip(&half_steps).for_each(|(w, half_step)| *w *= half_step);
+            // The code arrives in units: what they are worth goes into the weights.
+            let resolutions = &self.source.code.spec.resolutions;
+            layers[0].weights.chunks_mut(resolutions.len()).for_each(|weights| {
+                weights.iter_mut().zip(resolutions).for_each(|(w, resolution)| *w *= resolution);
             });
         }
         for (index, layer) in layers.iter().enumerate() {
@@ -122,7 +121,7 @@ impl<'a> Side<'a> {
         Ok((input, specs, transfer))
     }
 
-    /// What the side is calibrated on: items, or their quantised codes.
+    /// What the side is calibrated on: items, or their codes as the largest packets bring them.
     fn calibration(&self) -> Tensor {
         let x = self.source.calibration;
         match self.kind {
@@ -130,7 +129,7 @@ impl<'a> Side<'a> {
             Kind::Decoder => {
                 let codes = self.source.model.encode(x);
                 let quantizer = Quantizer::new(self.source.code.clone(), codes.device());
-                quantizer.read_back(&codes).unsqueeze(-1).unsqueeze(-1)
+                quantizer.through_packets(&codes, self.source.code.max_bytes()).unsqueeze(-1).unsqueeze(-1)
             }
         }
     }
@@ -139,14 +138,7 @@ impl<'a> Side<'a> {
         let fan_in = self.layers[0].op.fan_in(self.layers[0].input);
         match (self.kind, self.source.raw) {
             (Kind::Decoder, _) => {
-                let bits = self.source.code.bits.iter().max().copied().unwrap_or(1);
-                let largest = (1 << bits) - 1;
-                Input {
-                    element: Element::I16,
-                    clamp: [-largest, largest],
-                    units: 1.0,
-                    transfer: TransferSpec::Identity,
-                }
+                Input { element: Element::I16, clamp: self.code_clamp(), units: 1.0, transfer: TransferSpec::Identity }
             }
             (Kind::Encoder, RawType::U8) => {
                 // Pixels go in as they are.
@@ -175,16 +167,21 @@ impl<'a> Side<'a> {
         TransferSpec::Fixed(zeros, gains.collect())
     }
 
-    /// The last layer of the encoder quantises the code: `floor(c / step)` is `round(c / step - 1/2)`.
+    /// The last layer of the encoder gives the code in units.
     fn code_target(&self) -> Target {
-        let code = self.source.code;
-        let half = 1 << (code.bits.iter().max().copied().unwrap_or(1) - 1);
+        let resolutions = &self.source.code.spec.resolutions;
         Target {
             element: Element::I16,
-            units: code.steps.iter().map(|&step| 1.0 / f64::from(step)).collect(),
-            offset: vec![-0.5; code.steps.len()],
-            clamp: [-half, half - 1],
+            units: resolutions.iter().map(|&resolution| 1.0 / f64::from(resolution)).collect(),
+            offset: vec![0.0; resolutions.len()],
+            clamp: self.code_clamp(),
         }
+    }
+
+    /// The range of the coefficient that has the largest.
+    fn code_clamp(&self) -> [i32; 2] {
+        let half = 1 << (self.source.code.spec.bits.iter().max().copied().unwrap_or(1) - 1);
+        [-half, half - 1]
     }
 
     /// The last layer of the decoder gives raw samples; see [`irmae_infer::Transfer`].

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use irmae_infer::code;
+use irmae_infer::code::OVERHEAD_LEN;
 use irmae_infer::format::Precision;
 use serde::Serialize;
 use tch::Device;
 
 use super::{ExportError, Exported, Source, calibration, export, model_id, raw_type};
 use crate::batches::DeviceData;
-use crate::code_bits::{CodeBits, MAX_BITS};
+use crate::code::{BytesError, CodeTables, Quantizer, check_bytes};
 use crate::collapse;
 use crate::cut::{CollapseError, RankChoice, collapse_run};
 use crate::data::{self, DataError, Dataset};
@@ -17,12 +17,14 @@ use crate::deployed::{self, DeployError, Deployed};
 use crate::eval::{self, HalfReport};
 use crate::files::{self, FileError};
 use crate::model::Model;
-use crate::quantizer::Quantizer;
 use crate::run::{Run, RunError};
 use crate::train::{self, TrainError};
 
 /// Name of the report in an export.
 pub const REPORT: &str = "model.json";
+
+/// Bits of a coefficient, on average, where no packet size is known.
+const DEFAULT_BITS: usize = 6;
 
 /// Test items that the loss against `f32` is measured on.
 const REPORT_ITEMS: usize = 1000;
@@ -33,7 +35,7 @@ pub struct Subject {
     /// The network, its stack collapsed.
     pub model: Model,
     /// The quantiser of its code.
-    pub code: CodeBits,
+    pub code: CodeTables,
     /// Its data.
     pub data: Dataset,
 }
@@ -62,12 +64,9 @@ pub enum SubjectError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Too small a packet.
-    #[error("--bytes {bytes} leaves no room for a code: give 2 or more (one byte says how long the packet is)")]
-    NoRoom {
-        /// What was asked for.
-        bytes: usize,
-    },
+    /// A packet size that no code can have.
+    #[error(transparent)]
+    Bytes(#[from] BytesError),
 }
 
 /// What `model.json` holds.
@@ -89,19 +88,17 @@ pub struct ExportReport {
     pub shape: [usize; 3],
     /// Number of coefficients.
     pub rank: usize,
-    /// Bits of each coefficient.
-    pub bits: Vec<u8>,
-    /// Step of each coefficient.
-    pub steps: Vec<f32>,
-    /// Bytes of a whole packet.
-    pub packet_bytes: usize,
+    /// Packet sizes that the code was fitted for, ascending.
+    pub bytes: Vec<usize>,
+    /// Operating points of the code.
+    pub points: usize,
     /// The encoder's needs.
     pub encoder: HalfReport,
     /// The decoder's needs.
     pub decoder: HalfReport,
     /// Test items behind the figures below.
     pub items: usize,
-    /// PSNR of these files, packets included.
+    /// PSNR of these files with packets of the largest size.
     pub psnr_db: f64,
     /// PSNR of the same network in `f32` with the same packets.
     pub psnr_f32_db: f64,
@@ -113,33 +110,26 @@ impl Subject {
     /// The network of a run that is to be exported: the tuned one, else the collapsed one; a run that has neither is
     /// collapsed now.
     ///
-    /// The quantiser is the one that the network was tuned with, unless `bytes` asks for packets of another size; without
-    /// any of them each coefficient gets 8 bits.
+    /// The code is the one that the network was tuned with, unless `bytes` asks for packets of other sizes; without any of them
+    /// it is for one size, [`DEFAULT_BITS`] a coefficient.
     ///
     /// # Errors
     /// When the run or its data cannot be loaded.
-    pub fn open(folder: &Path, bytes: Option<usize>, device: Device) -> Result<Self, SubjectError> {
+    pub fn open(folder: &Path, bytes: &[usize], device: Device) -> Result<Self, SubjectError> {
+        let bytes = check_bytes(bytes)?;
         let network = network_folder(folder, device)?;
         let Run { model, config, .. } = Run::load(&network, device)?;
         let data = data::load(&config.data)?;
         train::check_shape(&config, &data)?;
-        let tuned = read_code(&network)?;
-        let code = match (tuned, bytes) {
-            (Some(code), None) => Some(code),
-            (Some(code), Some(bytes)) if code::packet_len(&code.bits) == bytes => Some(code),
-            _ => None,
-        };
-        if let Some(code) = code {
+        let tuned = read_code(&network)?.filter(|code| bytes.is_empty() || code.bytes == bytes);
+        if let Some(code) = tuned {
             return Ok(Self { model, code, data });
         }
         let train = DeviceData::upload(&data.train, &data.normalization, device);
-        let quantizer = match bytes {
-            None => Quantizer::fit(&model, &train, 0, Some(&vec![MAX_BITS; model.spec().latent])),
-            Some(bytes) if bytes <= code::OVERHEAD_LEN => return Err(SubjectError::NoRoom { bytes }),
-            Some(bytes) => Quantizer::fit(&model, &train, 8 * (bytes - code::OVERHEAD_LEN), None),
-        };
-        let sent: Vec<usize> = (0..model.spec().latent).filter(|&i| quantizer.code().bits[i] > 0).collect();
-        Ok(Self { model: collapse::select(&model, &sent), code: quantizer.code().select(&sent), data })
+        let bytes = if bytes.is_empty() { vec![default_bytes(model.spec().latent)] } else { bytes };
+        let quantizer = Quantizer::fit(&model, &train, &bytes);
+        let sent = quantizer.tables().sent();
+        Ok(Self { model: collapse::select(&model, &sent), code: quantizer.tables().select(&sent), data })
     }
 
     /// Both files at `precision`, calibrated on training items.
@@ -165,7 +155,7 @@ impl Subject {
     pub fn write(&self, precision: Precision, folder: &Path) -> Result<ExportReport, SubjectError> {
         let exported = self.export(precision)?;
         let measure = |exported: &Exported| {
-            eval::deployed(&Deployed::from(exported), &self.model, &self.code, &self.data, REPORT_ITEMS)
+            eval::deployed(&Deployed::from(exported), self, &self.data, self.code.max_bytes(), REPORT_ITEMS)
         };
         let ours = measure(&exported)?;
         let in_f32 = if precision == Precision::F32 { ours.clone() } else { measure(&self.export(Precision::F32)?)? };
@@ -177,10 +167,9 @@ impl Subject {
             model_id: format!("{:016x}", model_id(&self.model, &self.code)),
             raw: self.data.train.dtype(),
             shape: [shape.channels, shape.height, shape.width],
-            rank: self.code.bits.len(),
-            bits: self.code.bits.clone(),
-            steps: self.code.steps.clone(),
-            packet_bytes: code::packet_len(&self.code.bits),
+            rank: self.code.rank(),
+            bytes: self.code.bytes.clone(),
+            points: self.code.spec.deadzones.len(),
             encoder: ours.encoder,
             decoder: ours.decoder,
             items: ours.items,
@@ -200,6 +189,10 @@ impl Subject {
     }
 }
 
+fn default_bytes(rank: usize) -> usize {
+    (OVERHEAD_LEN + (DEFAULT_BITS * rank).div_ceil(8)).min(OVERHEAD_LEN + usize::from(u8::MAX))
+}
+
 fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {
     for name in [files::TUNED, files::COLLAPSED] {
         let folder = run.join(name);
@@ -217,7 +210,19 @@ fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {
 ///
 /// # Errors
 /// When its file is damaged.
-pub fn read_code(folder: &Path) -> Result<Option<CodeBits>, FileError> {
+pub fn read_code(folder: &Path) -> Result<Option<CodeTables>, FileError> {
     let path = folder.join(files::CODE);
     if path.exists() { files::read_json(&path).map(Some) } else { Ok(None) }
+}
+
+/// The packet sizes that the export in `folder` was made for.
+///
+/// # Errors
+/// When its report is missing or damaged.
+pub fn read_bytes(folder: &Path) -> Result<Vec<usize>, FileError> {
+    #[derive(serde::Deserialize)]
+    struct Made {
+        bytes: Vec<usize>,
+    }
+    files::read_json::<Made>(&folder.join(REPORT)).map(|made| made.bytes)
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `encoder.irmae`, `decoder.irmae` | the models |
 //! | `input.bin` | windows in the raw type, little-endian, in the device's order |
-//! | `packets.irp` | what the encoder makes of them, one packet after the other |
+//! | `packets.irp` | what the encoder makes of them: bare packets of the largest size, one after the other |
 //! | `output.bin` | what the decoder makes of the packets, in the raw type |
 //! | `torch_code.bin` | libtorch's codes of the real-valued network, `f32` |
 //! | `torch_output.bin` | libtorch's outputs for the packets' codes, `f32`, raw units, not rounded |
@@ -18,7 +18,6 @@ mod networks;
 use std::path::Path;
 
 use irmae_infer::RawType;
-use irmae_infer::code;
 use irmae_infer::format::Precision;
 use irmae_infer::kernels::Portable;
 use serde::Serialize;
@@ -87,20 +86,14 @@ fn write_case(
     let exported = subject.export(precision)?;
     let deployed = Deployed::from(&exported);
     let [encoder, _] = deployed.models()?;
-    let outcome = deployed.run_with::<Portable>(&subject.data.test, 0..manifest.windows)?;
-    let mut packets = Vec::new();
-    for levels in outcome.levels.chunks_exact(encoder.code_len()) {
-        let mut packet = vec![0; code::packet_len(encoder.bits())];
-        code::pack(encoder.bits(), levels, packet.len(), &mut packet).expect("room for a whole packet");
-        packets.extend(packet);
-    }
-    let (torch_code, torch_output) = torch_values(subject, &outcome.levels, manifest.windows);
+    let outcome = deployed.run_with::<Portable>(&subject.data.test, 0..manifest.windows, usize::MAX)?;
+    let (torch_code, torch_output) = torch_values(subject, &outcome.received, manifest.windows);
     let frames = device_frames(&subject.data.test, manifest.windows, usize::from(encoder.frame().channels));
     let write = |name: &str, bytes: &[u8]| files::write_atomically(&folder.join(name), bytes);
     write(deployed::ENCODER, &exported.encoder)?;
     write(deployed::DECODER, &exported.decoder)?;
     write("input.bin", &raw_bytes(encoder.raw_type(), &frames))?;
-    write("packets.irp", &packets)?;
+    write("packets.irp", &outcome.packets.concat())?;
     write("output.bin", &raw_bytes(encoder.raw_type(), &outcome.output))?;
     write("torch_code.bin", &raw_bytes(RawType::F32, &torch_code))?;
     write("torch_output.bin", &raw_bytes(RawType::F32, &torch_output))?;
@@ -108,13 +101,13 @@ fn write_case(
     Ok(())
 }
 
-/// Libtorch's codes of the first `windows` test items, and its outputs for `levels`, in the device's order.
-fn torch_values(subject: &Subject, levels: &[i16], windows: usize) -> (Vec<f32>, Vec<f32>) {
+/// Libtorch's codes of the first `windows` test items, and its outputs for the codes that were received, in the device's order.
+fn torch_values(subject: &Subject, received: &[i16], windows: usize) -> (Vec<f32>, Vec<f32>) {
     let test = DeviceData::upload(&subject.data.test, &subject.data.normalization, subject.model.device());
     let indices = Tensor::arange(windows as i64, (Kind::Int64, subject.model.device()));
     tch::no_grad(|| {
         let codes = subject.model.encode(&test.batch(&indices));
-        let outputs = subject.model.decode(&dequantize(levels, &subject.code, subject.model.device()));
+        let outputs = subject.model.decode(&dequantize(received, &subject.code, subject.model.device()));
         let maps = export::to_raw_units(&outputs, &subject.data.normalization);
         let frames = export::to_frames(&maps, subject.model.spec().input.one_dimensional);
         (to_vec(&codes), to_vec(&frames))

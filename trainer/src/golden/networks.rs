@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tch::{Device, Kind};
 
 use crate::batches::DeviceData;
-use crate::code_bits::CodeBits;
+use crate::code::{self, CodeTables};
 use crate::collapse::Collapse;
 use crate::config::{OptimizerKind, Schedule, StackInit, TrainingConfig};
 use crate::data::{DataShape, Dataset, RawItems};
@@ -131,7 +131,7 @@ pub fn build(name: &str, seed: u64) -> Subject {
     let data = data(name, shape, seed);
     let train = DeviceData::upload(&data.train, &data.normalization, Device::Cpu);
     let model = Collapse::new(&fit(&spec, &train, seed), &train).cut(latent);
-    let code = code(&model, &train);
+    let code = tables(&model, &train);
     Subject { model, code, data }
 }
 
@@ -148,13 +148,11 @@ fn fit(spec: &NetworkSpec, train: &DeviceData, seed: u64) -> Model {
     model
 }
 
-/// Fewer bits for each coefficient than for the one before, down to 3, over all of its range.
-fn code(model: &Model, train: &DeviceData) -> CodeBits {
+/// For two sizes of packets; all coefficients count alike.
+fn tables(model: &Model, train: &DeviceData) -> CodeTables {
     let codes = crate::spectrum::codes(model, train, usize::MAX);
-    let largest: Vec<f32> = Vec::try_from(codes.abs().amax([0], false)).expect("f32");
-    let bits: Vec<u8> = (0..largest.len() as u8).map(|i| 8_u8.saturating_sub(i).max(3)).collect();
-    let steps = largest.iter().zip(&bits).map(|(largest, &bits)| 2.0 * largest / f32::from(1_u16 << bits)).collect();
-    CodeBits { bits, steps }
+    let columns = Vec::<Vec<f32>>::try_from(codes.tr().contiguous()).expect("a matrix of f32");
+    code::fit(&columns, &vec![1.0; columns.len()], &[3, 5])
 }
 
 /// Soft blobs in images, waves in windows; every raw type has its own range.

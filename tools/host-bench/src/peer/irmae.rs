@@ -1,7 +1,6 @@
 //! `irmae-infer`, through its public interface.
 
 use anyhow::Result;
-use irmae_infer::code::HalfSteps;
 use irmae_infer::format::{AlignedBytes, Kind, Precision};
 use irmae_infer::{Decoder, Encoder, Model, Sample};
 use tch::Tensor;
@@ -33,7 +32,7 @@ struct OurEncoder<S> {
     model: &'static Model<'static>,
     encoder: Encoder<'static, 'static>,
     frame: Vec<S>,
-    levels: Vec<i16>,
+    units: Vec<i16>,
 }
 
 fn encoder<S: Sample + 'static>(
@@ -41,21 +40,21 @@ fn encoder<S: Sample + 'static>(
     buffer: &'static mut [u8],
     frame: Vec<S>,
 ) -> Result<Box<dyn Peer>> {
-    let levels = vec![0; model.code_len()];
-    Ok(Box::new(OurEncoder { model, encoder: Encoder::new(model, buffer)?, frame, levels }))
+    let units = vec![0; model.code_len()];
+    Ok(Box::new(OurEncoder { model, encoder: Encoder::new(model, buffer)?, frame, units }))
 }
 
 impl<S: Sample> Peer for OurEncoder<S> {
     fn run(&mut self) -> Result<()> {
-        Ok(self.encoder.encode(&self.frame, &mut self.levels)?)
+        Ok(self.encoder.encode(&self.frame, &mut self.units)?)
     }
 
     fn output(&mut self) -> Result<Vec<f32>> {
         self.run()?;
-        let mut code = vec![0.0; self.levels.len()];
+        let mut code = vec![0.0; self.units.len()];
         if self.encoder.coefficients(&mut code).is_err() {
-            let levels = self.levels.iter().zip(self.model.steps());
-            code = levels.map(|(&level, step)| (f32::from(level) + 0.5) * step).collect();
+            let units = self.units.iter().zip(self.model.resolutions());
+            code = units.map(|(&units, resolution)| f32::from(units) * resolution).collect();
         }
         Ok(code)
     }
@@ -63,7 +62,7 @@ impl<S: Sample> Peer for OurEncoder<S> {
 
 struct OurDecoder<S> {
     decoder: Decoder<'static, 'static>,
-    code: Vec<HalfSteps>,
+    code: Vec<i16>,
     frame: Vec<S>,
     scale: f32,
 }
@@ -74,8 +73,8 @@ fn decoder<S: Sample + 'static>(
     input: &Tensor,
     scale: f32,
 ) -> Result<Box<dyn Peer>> {
-    let half_steps = |(code, step): (f32, &f32)| (2.0 * code / step) as HalfSteps;
-    let code = to_vec(input).into_iter().zip(model.steps()).map(half_steps).collect();
+    let units = |(code, resolution): (f32, &f32)| (code / resolution).round() as i16;
+    let code = to_vec(input).into_iter().zip(model.resolutions()).map(units).collect();
     let frame = vec![S::from_i32(0); model.frame().len()];
     Ok(Box::new(OurDecoder { decoder: Decoder::new(model, buffer)?, code, frame, scale }))
 }

@@ -3,10 +3,12 @@
 
 use bytemuck::Pod;
 use half::f16;
+use irmae_infer::code::KNOTS;
 use irmae_infer::{
     Activation, Decoder, Encoder, Model, Op, RawType, Sample, Shape, Window, code,
     format::{
-        AlignedBytes, Element, Kind, LayerHeader, LayerSpec, ModelSpec, Precision, TransferSpec, WeightsSpec, write,
+        AlignedBytes, CodeSpec, Element, Kind, LayerHeader, LayerSpec, ModelSpec, Precision, TransferSpec, WeightsSpec,
+        write,
     },
     quant,
 };
@@ -120,12 +122,25 @@ impl Network {
             model_id: 1,
             raw: self.raw,
             frame: self.frame,
-            bits: vec![8; self.code_len.into()],
-            steps: vec![1.0 / 16.0; self.code_len.into()],
+            code: self.code(),
             input: ends[0],
             input_clamp: clamp(ends[0]),
             transfer: self.transfer(kind, precision),
             layers: layers.collect(),
+        }
+    }
+
+    /// Evenly distributed coefficients of 11 bits, with steps for four bits each and for six.
+    fn code(&self) -> CodeSpec {
+        let len = usize::from(self.code_len);
+        let even = (0..KNOTS).map(|knot| (knot << 10) as u16);
+        CodeSpec {
+            resolutions: vec![1.0 / 128.0; len],
+            bits: vec![11; len],
+            max_len: u8::MAX,
+            deadzones: vec![160, 144],
+            steps: [vec![8 * 7; len], vec![8 * 5; len]].concat(),
+            knots: even.cycle().take(len * KNOTS).collect(),
         }
     }
 
@@ -219,8 +234,8 @@ fn run<S: Sample + Pod>(encoder: &[u8], decoder: &[u8], window: &[S]) -> Result<
     let mut buffer = AlignedBytes::zeroed(encoder.buffer_len().max(decoder.buffer_len()));
     let (mut code, mut packet) = (vec![0; encoder.code_len()], [0; PACKET_LEN_MAX]);
     Encoder::new(&encoder, buffer.as_mut_slice())?.encode(window, &mut code)?;
-    let packet_len = code::pack(encoder.bits(), &code, PACKET_LEN_MAX, &mut packet)?;
-    code::unpack(decoder.bits(), &packet, &mut code)?;
+    let packet_len = encoder.code().pack(&code, PACKET_LEN_MAX, &mut packet)?;
+    decoder.code().unpack(&packet, &mut code)?;
     let mut output = window.to_vec();
     Decoder::new(&decoder, buffer.as_mut_slice())?.decode(&code, &mut output)?;
     Ok([bytemuck::cast_slice(window).to_vec(), packet[..packet_len].to_vec(), bytemuck::cast_slice(&output).to_vec()])

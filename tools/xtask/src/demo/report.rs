@@ -105,7 +105,7 @@ impl Report {
             "seconds": self.seconds,
             "rank": tune["rank"],
             "rank_after_collapse": collapse["rank"],
-            "bits": tune["code"]["bits"],
+            "packets": tune["packets"],
             "spectrum": spectrum["singular_values"],
             "spectrum_before": spectrum["before"],
             "ranks": spectrum["ranks"],
