@@ -138,8 +138,8 @@ fn each_link_gives_the_golden_windows_and_refuses_the_others_files() {
         let restored: Array3<u8> = ndarray_npy::read_npy(link.folder.path().join("y.npy")).unwrap();
         assert_eq!(restored.into_raw_vec_and_offset().0, std::fs::read(golden("image-i8").join("output.bin")).unwrap());
         for other in kinds.into_iter().filter(|&other| other != options) {
-            if options.len() == 4 && other == ["--profile", "full"] {
-                // Its packets are found within frames, but for those with zeros.
+            // Its packets are found within frames, but for those with zeros; and most bytes could be bare packets.
+            if other.is_empty() || options.len() == 4 && other == ["--profile", "full"] {
                 continue;
             }
             let line = link.call(&link.sent, other, error);

@@ -14,6 +14,8 @@ pub enum PacketError {
         /// The byte.
         found: u8,
     },
+    /// The payload does not end as payloads do.
+    Ending,
     /// The buffer for the packet or for the coefficients is too small.
     BufferTooSmall {
         /// Bytes or coefficients needed.
@@ -46,6 +48,9 @@ impl fmt::Display for PacketError {
             Self::Truncated => f.write_str("packet is truncated"),
             Self::Head { found } => {
                 write!(f, "no packet of this model starts its code with {found:02x}: it is damaged or of another model")
+            }
+            Self::Ending => {
+                f.write_str("packet does not end as packets of this model do: it is damaged or of another model")
             }
             Self::Trailing { count } => write!(f, "{count} bytes follow the packet"),
             Self::Version { found } => {

@@ -133,12 +133,13 @@ impl<'a> Code<'a> {
         let len = match usize::from(head).checked_sub(FIRST_POINT_HEAD) {
             None => {
                 let payload = rest.get(..head.into()).ok_or(PacketError::Truncated)?;
-                self.decode(0, payload, coefficients);
+                // It is the prefix of one.
+                let _ = self.decode(0, payload, coefficients);
                 payload.len()
             }
             Some(point) if point < self.points() => {
                 let payload = &rest[..rest.len().min(self.max_len.into())];
-                self.decode(point, payload, coefficients).ok_or(PacketError::Truncated)?
+                self.decode(point, payload, coefficients)?
             }
             Some(_) => return Err(PacketError::Head { found: head }),
         };
@@ -157,11 +158,15 @@ impl<'a> Code<'a> {
         Encoded { len: encoder.finish(), is_whole }
     }
 
-    /// Reads a payload, or a prefix of one; what it does not tell is 0. Gives the length of the payload where it tells all.
+    /// Reads a payload, or a prefix of one, and returns the payload's length.
+    ///
+    /// # Errors
+    /// [`PacketError::Truncated`] where the payload does not tell all coefficients: those that it does not tell are 0.
+    /// [`PacketError::Ending`] where it tells all, but is none that [`Code::encode`] makes.
     ///
     /// # Panics
     /// Where there is no such point.
-    pub fn decode(&self, point: usize, payload: &[u8], coefficients: &mut [i16]) -> Option<usize> {
+    pub fn decode(&self, point: usize, payload: &[u8], coefficients: &mut [i16]) -> Result<usize, PacketError> {
         let mut decoder = RangeDecoder::new(payload);
         coefficients.fill(0);
         for ((quantizer, knots), coefficient) in self.coefficients(point).zip(coefficients) {
@@ -170,11 +175,11 @@ impl<'a> Code<'a> {
             }
             let edges = quantizer.edges(quantizer.find(knots, decoder.target()));
             if !decoder.take(quantizer.share(knots, edges)) {
-                return None;
+                return Err(PacketError::Truncated);
             }
             *coefficient = quantizer.mean(knots, edges);
         }
-        Some(decoder.len())
+        decoder.len().ok_or(PacketError::Ending)
     }
 
     /// Quantiser and distribution of each coefficient at `point`.

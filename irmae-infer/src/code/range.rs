@@ -43,7 +43,7 @@ impl<'a> RangeEncoder<'a> {
         // The last symbol has what rounding leaves, too.
         let range = if share.high == TOTAL { self.range - offset } else { unit * (share.high - share.low) };
         let (low, is_carried) = self.low.overflowing_add(offset);
-        if ending(low, range, self.payload.len() - self.len).is_none() {
+        if Ending::of(low, range, self.payload.len() - self.len).is_none() {
             return false;
         }
         if is_carried {
@@ -62,13 +62,15 @@ impl<'a> RangeEncoder<'a> {
     /// Adds the fewest bytes that tell all symbols, whatever follows, and returns the payload's length.
     pub(super) fn finish(mut self) -> usize {
         // It was seen to fit when the last symbol was coded.
-        let room = self.payload.len() - self.len;
-        let (count, value) =
-            (0..=room).find_map(|count| Some((count, ending(self.low, self.range, count)?))).unwrap_or_default();
-        if value < self.low {
+        let Some(Ending { count, gap, .. }) = Ending::shortest(self.low, self.range, self.payload.len() - self.len)
+        else {
+            return self.len;
+        };
+        let (value, is_carried) = self.low.overflowing_add(gap);
+        if is_carried {
             carry(&mut self.payload[..self.len]);
         }
-        for (to, from) in self.payload[self.len..].iter_mut().zip(&value.to_be_bytes()[..count.min(4)]) {
+        for (to, from) in self.payload[self.len..].iter_mut().zip(&value.to_be_bytes()[..count]) {
             *to = *from;
             self.len += 1;
         }
@@ -76,20 +78,37 @@ impl<'a> RangeEncoder<'a> {
     }
 }
 
-/// The number whose first `count` bytes, whatever follows them, lie within the range from `low` on, if there is one. It is less than `low`
-/// where it carries. Two bytes are always enough.
-#[inline]
-fn ending(low: u32, range: u32, count: usize) -> Option<u32> {
-    let block = match count {
-        // Of the whole range nothing needs to be said.
-        0 => return (range == u32::MAX).then_some(low),
-        1 => 1_u32 << 24,
-        2 => 1 << 16,
-        3 => 1 << 8,
-        _ => 1,
-    };
-    let gap = low.wrapping_neg() & (block - 1);
-    (gap + block <= range).then(|| low.wrapping_add(gap))
+/// What could end a payload: bytes after which anything may follow, and all of it lies within the range.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    /// Bytes.
+    count: usize,
+    /// They are the first of `low + gap`,
+    gap: u32,
+    /// and stand for so many numbers from there on.
+    block: u32,
+}
+
+impl Ending {
+    /// The one of `count` bytes, if there is one.
+    #[inline]
+    fn of(low: u32, range: u32, count: usize) -> Option<Self> {
+        let block = match count {
+            // Of the whole range nothing needs to be said.
+            0 => return (range == u32::MAX).then_some(Self { count, gap: 0, block: u32::MAX }),
+            1 => 1_u32 << 24,
+            2 => 1 << 16,
+            3 => 1 << 8,
+            _ => 1,
+        };
+        let gap = low.wrapping_neg() & (block - 1);
+        (gap + block <= range).then_some(Self { count, gap, block })
+    }
+
+    /// The shortest of at most `room` bytes. Before a symbol, two are always enough.
+    fn shortest(low: u32, range: u32, room: usize) -> Option<Self> {
+        (0..=room.min(4)).find_map(|count| Self::of(low, range, count))
+    }
 }
 
 fn carry(bytes: &mut [u8]) {
@@ -145,10 +164,10 @@ impl<'a> RangeDecoder<'a> {
         true
     }
 
-    /// Bytes of the payload that ends with the symbol that was taken last.
-    pub(super) fn len(&self) -> usize {
-        let count = (0..4).find(|&count| ending(self.low, self.range, count).is_some()).unwrap_or(4);
-        self.taken - 4 + count
+    /// Bytes of the payload that ends with the symbol that was taken last; `None` where a writer would end it with others.
+    pub(super) fn len(&self) -> Option<usize> {
+        let Ending { count, gap, block } = Ending::shortest(self.low, self.range, 4)?;
+        (self.offset.wrapping_sub(gap) < block).then_some(self.taken - 4 + count)
     }
 
     fn take_byte(&mut self) {
@@ -184,7 +203,7 @@ mod tests {
         decode_len(payload, count).0
     }
 
-    fn decode_len(payload: &[u8], count: usize) -> (Vec<usize>, usize) {
+    fn decode_len(payload: &[u8], count: usize) -> (Vec<usize>, Option<usize>) {
         let mut decoder = RangeDecoder::new(payload);
         let mut symbols = Vec::new();
         while symbols.len() < count {
@@ -221,8 +240,8 @@ mod tests {
             let (payload, count) = encode(&symbols, 255);
             assert_eq!(count, symbols.len());
             let followed = [&payload[..], &[0x5a; 9]].concat();
-            assert_eq!(decode_len(&payload, count), (symbols.clone(), payload.len()));
-            assert_eq!(decode_len(&followed, count), (symbols.clone(), payload.len()), "whatever follows");
+            assert_eq!(decode_len(&payload, count), (symbols.clone(), Some(payload.len())));
+            assert_eq!(decode_len(&followed, count), (symbols.clone(), Some(payload.len())), "whatever follows");
             let ideal_bits: f64 =
                 symbols.iter().map(|&s| 15.0 - f64::from(SHARES[s].high - SHARES[s].low).log2()).sum();
             assert!(
@@ -259,5 +278,11 @@ mod tests {
             assert!(decode(&payload, 300).len() <= 300);
         }
         assert_eq!(encode(&[], 9), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn most_other_bytes_do_not_end_as_a_payload_does() {
+        let ends = (0..=255).filter(|&byte| decode_len(&[byte, 0, 0, 0, 0], 8).1.is_some()).count();
+        assert!(ends < 64, "{ends}");
     }
 }

@@ -71,10 +71,10 @@ fn every_prefix_of_a_payload_decodes() {
         let Encoded { len, is_whole } = code.encode(point, &COEFFICIENTS, &mut payload);
         assert!(is_whole);
         let (mut whole, mut last) = ([9; 3], 0);
-        assert_eq!(code.decode(point, &payload[..len], &mut whole), Some(len));
+        assert_eq!(code.decode(point, &payload[..len], &mut whole), Ok(len));
         for cut in 0..len {
             let mut received = [9; 3];
-            assert_eq!(code.decode(point, &payload[..cut], &mut received), None);
+            assert_eq!(code.decode(point, &payload[..cut], &mut received), Err(PacketError::Truncated));
             let count = received.iter().zip(&whole).take_while(|(received, whole)| received == whole).count();
             assert!(received[count..].iter().all(|&c| c == 0) && count >= last);
             last = count;
@@ -91,6 +91,8 @@ fn damage_is_refused() {
         assert_eq!(code.unpack(cut, &mut received), Err(PacketError::Truncated));
     }
     assert_eq!(code.unpack(&[34, 0x12, 0xe4], &mut received), Err(PacketError::Head { found: 34 }));
+    let ends_wrongly = |last| code.unpack(&[33, 0x12, last, 0, 0], &mut [0; 3]) == Err(PacketError::Ending);
+    assert!((0..=255).filter(|&last| ends_wrongly(last)).count() > 64);
     assert_eq!(code.unpack(&[0], &mut received[..2]), Err(PacketError::BufferTooSmall { needed: 3 }));
     assert_eq!(code.pack(&COEFFICIENTS, 9, &mut [0; 4]), Err(PacketError::BufferTooSmall { needed: 5 }));
 }
