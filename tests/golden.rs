@@ -93,6 +93,7 @@ fn run_samples<K: Kernels, S: RawSample>(case: &Case) -> Decoded {
         encoder.encode(window, &mut code).unwrap();
         let mut packet = vec![0; encoder_model.code().packet_len_max()];
         let len = encoder_model.code().pack(&code, packet.len(), &mut packet).unwrap();
+        packets.push(len as u8);
         packets.extend_from_slice(&packet[..len]);
         codes.extend(code);
 
@@ -157,8 +158,9 @@ fn codes_and_outputs_agree_with_libtorch() {
         let input = frames_f32(&case, &encoder_model);
         for window in input.chunks(encoder_model.frame().len()) {
             let mut received = vec![0; code_len];
-            let packet_len = encoder_model.code().unpack(packets, &mut received).unwrap();
-            packets = &packets[packet_len..];
+            let (&len, rest) = packets.split_first().unwrap();
+            encoder_model.code().unpack(&rest[..len.into()], &mut received).unwrap();
+            packets = &rest[len.into()..];
             let mut restored = vec![0.0_f32; window.len()];
             decoder.decode(&received, &mut restored).unwrap();
             outputs.extend(restored);

@@ -12,8 +12,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::cases::Case;
 
 const PACKETS: usize = 1_000_000;
-/// Bytes before the head.
+/// Bytes before those of a bare packet.
 const HEAD_LEN: usize = 3;
+/// Bytes after them.
+const CHECKSUM_LEN: usize = 2;
 
 /// A packet as it was sent.
 #[derive(Clone, Default)]
@@ -34,7 +36,7 @@ impl Sent {
         let mut packet = vec![0; max_bytes];
         let len = encode_packet(model, &code, Profile::Full, index as u8, max_bytes, &mut packet).unwrap();
         packet.truncate(len);
-        model.code().unpack(&packet[HEAD_LEN..], &mut code).unwrap();
+        model.code().unpack(&packet[HEAD_LEN..len - CHECKSUM_LEN], &mut code).unwrap();
         Self { index, frame: framed(&packet), packet, code }
     }
 }

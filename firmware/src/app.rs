@@ -10,8 +10,8 @@ use irmae_infer::{Aligned, Decoder, Encoder, Model, RawType, Sample, code, forma
 use crate::cases::{BUFFER_LEN, Case, WINDOW_LEN};
 use crate::failure::{Failure, Part};
 
-/// Bytes of a packet, at most: its head and the payload.
-const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + u8::MAX as usize;
+/// Bytes of a packet, at most.
+const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + code::MAX_PAYLOAD_LEN;
 
 /// What the buffer holds before each use: a network that reads bytes which it did not write shows.
 const STALE: u8 = 0xa5;
@@ -123,7 +123,7 @@ fn run_windows<S: Sample + Pod, P: OutputPin, L: Write>(
     for (window, (input, output)) in inputs.zip(outputs).enumerate() {
         let packet = encode(encoder, input, busy, memory)?;
         link.write_all(&packet).map_err(Failure::link)?;
-        Failure::check(window, Part::Packet, &packet, take_packet(&mut packets, packet.len()))?;
+        Failure::check(window, Part::Packet, &packet, take_packet(&mut packets))?;
         let decoded = decode::<S>(decoder, &packet, memory)?;
         Failure::check(window, Part::Output, bytemuck::cast_slice(decoded), output)?;
     }
@@ -161,9 +161,10 @@ fn decode<'m, S: Sample + Pod>(model: &Model<'_>, packet: &[u8], memory: &'m mut
     Ok(samples)
 }
 
-/// The next `len` bytes of a file of packets; what is there where it is cut short.
-fn take_packet<'p>(packets: &mut &'p [u8], len: usize) -> &'p [u8] {
-    let (packet, rest) = packets.split_at(len.min(packets.len()));
+/// The next packet of a file of packets, each after a byte that counts it; what is there where it is cut short.
+fn take_packet<'p>(packets: &mut &'p [u8]) -> &'p [u8] {
+    let Some((&len, rest)) = packets.split_first() else { return &[] };
+    let (packet, rest) = rest.split_at(rest.len().min(len.into()));
     *packets = rest;
     packet
 }

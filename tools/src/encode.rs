@@ -96,7 +96,10 @@ fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usi
         let sequence = packets.count as u8;
         let len = encode_packet(model, &code, profile, sequence, max_bytes, &mut packet)?;
         match link.framing {
-            Framing::None => packets.bytes.extend_from_slice(&packet[..len]),
+            Framing::None => {
+                packets.bytes.push(len as u8);
+                packets.bytes.extend_from_slice(&packet[..len]);
+            }
             Framing::Cobs => {
                 let len = encode_frame(&packet[..len], &mut frame)?;
                 packets.bytes.extend_from_slice(&frame[..len]);

@@ -22,10 +22,10 @@ pub(crate) struct Link {
 /// [`irmae_infer::Profile`], as an option.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
-    /// How it is to be read: 1 byte
+    /// The operating point: 1 byte
     #[default]
     Bare,
-    /// Version, model, sequence number, how it is to be read, and CRC: 6 bytes
+    /// Version, model, sequence number, operating point and CRC: 6 bytes
     Full,
 }
 
@@ -40,7 +40,7 @@ impl From<Profile> for irmae_infer::Profile {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Framing {
-    /// Not: each ends where its code does
+    /// By a byte before each that counts it, outside of --bytes
     #[default]
     None,
     /// By zeros, as on a stream of bytes: 2 bytes more, outside of --bytes

@@ -79,6 +79,8 @@ pub enum OptimizerKind {
     Adamw,
     /// Gradient descent with momentum 0.9.
     Sgd,
+    /// Muon for the weights of layers, Adam at a tenth of the rate for biases and the linear stack.
+    Muon,
 }
 
 /// How the learning rate changes over the run.
@@ -97,6 +99,7 @@ impl fmt::Display for OptimizerKind {
             OptimizerKind::Adam => "adam",
             OptimizerKind::Adamw => "adamw",
             OptimizerKind::Sgd => "sgd",
+            OptimizerKind::Muon => "muon",
         })
     }
 }

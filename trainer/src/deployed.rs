@@ -46,7 +46,7 @@ pub enum DeployError {
 /// What the device makes of a set of items.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// The packets, each with its head.
+    /// The packets.
     pub packets: Vec<Vec<u8>>,
     /// All codes as they were received, in units.
     pub received: Vec<i16>,

@@ -179,17 +179,22 @@ pub(crate) fn linear_part(op: &Op, x: &Tensor, weight: &Tensor, bias: Option<&Te
 fn parameter_shapes(spec: &NetworkSpec, [encoder, decoder]: &[Vec<Shape>; 2]) -> Vec<ParameterShape> {
     let of_layers = |part: &'static str, layers: &[Layer], inputs: &[Shape]| -> Vec<ParameterShape> {
         let parameters = |(index, (layer, &input)): (usize, (&Layer, &Shape))| {
-            let weight = layer.weight_shape(input).iter().map(|&n| n as i64).collect();
+            let shape = layer.weight_shape(input).iter().map(|&n| n as i64).collect();
+            let output_axis = i64::from(matches!(layer.op, Op::ConvTranspose(_)));
+            let name = |what: &str| format!("{part}.{index}.{what}");
             [
-                ParameterShape { name: format!("{part}.{index}.weight"), shape: weight },
-                ParameterShape { name: format!("{part}.{index}.bias"), shape: vec![layer.bias_count() as i64] },
+                ParameterShape { name: name("weight"), shape, output_axis },
+                ParameterShape { name: name("bias"), shape: vec![layer.bias_count() as i64], output_axis: 0 },
             ]
         };
         layers.iter().zip(inputs).enumerate().flat_map(parameters).collect()
     };
     let n = spec.latent as i64;
-    let stack =
-        (0..spec.linear_layers).map(|index| ParameterShape { name: format!("stack.{index}"), shape: vec![n, n] });
+    let stack = (0..spec.linear_layers).map(|index| ParameterShape {
+        name: format!("stack.{index}"),
+        shape: vec![n, n],
+        output_axis: 0,
+    });
     let mut shapes = of_layers("encoder", &spec.encoder, encoder);
     shapes.extend(of_layers("decoder", &spec.decoder, decoder));
     shapes.extend(stack);

@@ -9,16 +9,24 @@
 //!
 //! `v` is kept without its factor `1 - beta2`, which with `lr`, `c1` and `c2` goes into two numbers computed on the host:
 //! a step is eight operations on flat tensors and never waits for the device.
+//!
+//! Muon (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024) steps along the nearest matrix with
+//! orthogonal rows to the momentum of a weight: `p <- p - lr sqrt(max(1, rows / columns)) orthogonal(g + mu m)`. All directions of a layer
+//! are learned at one pace. The linear stack and the biases keep Adam, the former because a low rank comes of learning
+//! directions at different paces.
 
 use tch::{Kind, Tensor};
 
 use crate::config::OptimizerKind;
-use crate::params::Parameters;
+use crate::params::{ParameterShape, Parameters};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 const MOMENTUM: f64 = 0.9;
+const MUON_MOMENTUM: f64 = 0.95;
+/// Adam's rate beside Muon, as a part of Muon's.
+const MUON_ADAM_RATE: f64 = 0.1;
 
 /// An optimiser with its state.
 #[derive(Debug)]
@@ -31,6 +39,17 @@ pub struct Optimizer {
     first_moment: Tensor,
     /// Adam's `v / (1 - beta2)`. Shape: that of the flat parameters; SGD: empty.
     second_moment: Tensor,
+    /// Where the weights that Muon steps lie in the flat parameters.
+    matrices: Vec<Matrix>,
+}
+
+/// A weight as a matrix with a row for each output.
+#[derive(Debug, Clone)]
+struct Matrix {
+    start: i64,
+    shape: Vec<i64>,
+    /// The axis of the outputs: 1 in transposed convolutions.
+    output_axis: i64,
 }
 
 impl Optimizer {
@@ -38,7 +57,15 @@ impl Optimizer {
     pub fn new(kind: OptimizerKind, weight_decay: f64, parameters: &Parameters) -> Self {
         let flat = parameters.flat();
         let second = if kind == OptimizerKind::Sgd { flat.narrow(0, 0, 0) } else { flat.shallow_clone() };
-        Optimizer { kind, weight_decay, step: 0, first_moment: flat.zeros_like(), second_moment: second.zeros_like() }
+        let matrices = if kind == OptimizerKind::Muon { matrices(parameters) } else { Vec::new() };
+        Optimizer {
+            kind,
+            weight_decay,
+            step: 0,
+            first_moment: flat.zeros_like(),
+            second_moment: second.zeros_like(),
+            matrices,
+        }
     }
 
     /// Steps taken so far.
@@ -77,12 +104,28 @@ impl Optimizer {
         if self.weight_decay > 0.0 {
             match self.kind {
                 OptimizerKind::Adamw => drop(parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay)),
-                OptimizerKind::Adam | OptimizerKind::Sgd => gradient += &parameters * self.weight_decay,
+                OptimizerKind::Adam | OptimizerKind::Sgd | OptimizerKind::Muon => {
+                    gradient += &parameters * self.weight_decay;
+                }
             }
         }
         match self.kind {
             OptimizerKind::Adam | OptimizerKind::Adamw => self.adam(&gradient, &mut parameters, learning_rate),
             OptimizerKind::Sgd => self.sgd(&gradient, &mut parameters, learning_rate),
+            OptimizerKind::Muon => self.muon(&gradient, &mut parameters, learning_rate),
+        }
+    }
+
+    fn muon(&mut self, gradient: &Tensor, parameters: &mut Tensor, learning_rate: f64) {
+        // Adam goes over everything, and what it does to the matrices is taken back: they have a momentum of their own.
+        let (before, moments) = (parameters.copy(), self.first_moment.copy());
+        self.adam(gradient, parameters, MUON_ADAM_RATE * learning_rate);
+        for matrix in &self.matrices {
+            let of = |flat: &Tensor| flat.narrow(0, matrix.start, matrix.shape.iter().product());
+            let (mut momentum, mut weight) = (of(&self.first_moment), of(parameters));
+            momentum.copy_(&of(&moments).lerp(&of(gradient), 1.0 - MUON_MOMENTUM));
+            let ahead = of(gradient).lerp(&momentum, MUON_MOMENTUM);
+            weight.copy_(&(of(&before) - matrix.orthogonal(&ahead) * learning_rate));
         }
     }
 
@@ -104,6 +147,38 @@ impl Optimizer {
     }
 }
 
+/// The weights of layers: what has more than one axis, and is not of the linear stack.
+fn matrices(parameters: &Parameters) -> Vec<Matrix> {
+    let mut start = 0;
+    let mut matrix = |parameter: &ParameterShape| {
+        let matrix = Matrix { start, shape: parameter.shape.clone(), output_axis: parameter.output_axis };
+        start += parameter.shape.iter().product::<i64>();
+        (parameter.shape.len() > 1 && !parameter.name.starts_with("stack.")).then_some(matrix)
+    };
+    parameters.shapes().iter().filter_map(&mut matrix).collect()
+}
+
+impl Matrix {
+    /// The step for a flat `gradient`: orthogonal rows (or columns, where there are more rows), by five steps of the iteration
+    /// `x <- a x + (b x x' + c (x x')^2) x`, which takes singular values to about 1.
+    fn orthogonal(&self, gradient: &Tensor) -> Tensor {
+        const COEFFICIENTS: [f64; 3] = [3.4445, -4.775, 2.0315];
+        let axes = gradient.view(self.shape.as_slice()).transpose(0, self.output_axis);
+        let rows = axes.flatten(1, -1);
+        let is_tall = rows.size()[0] > rows.size()[1];
+        let mut x = if is_tall { rows.tr() } else { rows.shallow_clone() };
+        x = &x / (x.norm() + 1e-12);
+        let [a, b, c] = COEFFICIENTS;
+        for _ in 0..5 {
+            let gram = x.mm(&x.tr());
+            x = &x * a + (&gram * b + gram.mm(&gram) * c).mm(&x);
+        }
+        let x = if is_tall { x.tr() } else { x };
+        let scale = (rows.size()[0] as f64 / rows.size()[1] as f64).max(1.0).sqrt();
+        (x * scale).view_as(&axes).transpose(0, self.output_axis).reshape([-1])
+    }
+}
+
 /// A scalar zero on the device of `parameters`, to add losses to.
 pub(crate) fn zero_like(parameters: &Parameters) -> Tensor {
     Tensor::zeros([0i64; 0], (Kind::Float, parameters.flat().device()))
@@ -112,7 +187,6 @@ pub(crate) fn zero_like(parameters: &Parameters) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::ParameterShape;
     use tch::Device;
     use tch::nn::{self, OptimizerConfig};
 
@@ -125,7 +199,8 @@ mod tests {
             |weight: &Tensor, bias: &Tensor| (x.linear(weight, Some(bias)).tanh() - &target).square().mean(Kind::Float);
         let store = nn::VarStore::new(Device::Cpu);
         let (weight, bias) = (store.root().randn_standard("w", &[3, 6]), store.root().zeros("b", &[3]));
-        let shape = |name: &str, shape: &[i64]| ParameterShape { name: name.into(), shape: shape.into() };
+        let shape =
+            |name: &str, shape: &[i64]| ParameterShape { name: name.into(), shape: shape.into(), output_axis: 0 };
         let parameters = Parameters::zeros(&[shape("w", &[3, 6]), shape("b", &[3])], Device::Cpu);
         tch::no_grad(|| parameters.flat().narrow(0, 0, 18).copy_(&weight.view(-1)));
 
@@ -153,5 +228,42 @@ mod tests {
             difference(OptimizerKind::Sgd, 0.0, move |s| sgd.build(s, 0.01).unwrap()),
         ];
         assert!(cases.iter().all(|&error| error < 1e-6), "{cases:?}");
+    }
+
+    #[test]
+    fn muon_steps_have_orthogonal_rows_and_leave_stack_and_biases_to_adam() {
+        let shape = |name: &str, shape: &[i64], output_axis| ParameterShape {
+            name: name.into(),
+            shape: shape.into(),
+            output_axis,
+        };
+        let shapes = [
+            shape("encoder.0.weight", &[4, 2, 3, 3], 0),
+            shape("encoder.0.bias", &[4], 0),
+            shape("decoder.0.weight", &[6, 3, 2, 2], 1),
+            shape("stack.0", &[5, 5], 0),
+        ];
+        let parameters = Parameters::zeros(&shapes, Device::Cpu);
+        tch::manual_seed(2);
+        let gradients: Vec<Tensor> =
+            shapes.iter().map(|p| Tensor::randn(&p.shape, (Kind::Float, Device::Cpu))).collect();
+        let mut optimizer = Optimizer::new(OptimizerKind::Muon, 0.0, &parameters);
+        let products = parameters.leaves().iter().zip(&gradients).map(|(p, g)| (p * g).sum(Kind::Float));
+        let loss = products.reduce(|a, b| a + b).unwrap();
+        optimizer.minimise(&loss, &parameters, 0.5);
+        for (index, axis) in [(0, 0), (2, 1)] {
+            let rows = parameters.leaves()[index].detach().transpose(0, axis).flatten(1, -1) / -0.5;
+            let gram = rows.mm(&rows.tr());
+            let eye = Tensor::eye(gram.size()[0], (Kind::Float, Device::Cpu));
+            assert!((gram - eye).abs().max().double_value(&[]) < 0.6, "singular values lie between 0.7 and 1.2");
+            assert!(
+                (rows * gradients[index].transpose(0, axis).flatten(1, -1)).sum(Kind::Float).double_value(&[]) > 0.0
+            );
+        }
+        // The first step of Adam is the rate, downhill.
+        for index in [1, 3] {
+            let expected = gradients[index].sign() * (-0.5 * MUON_ADAM_RATE);
+            assert!((&parameters.leaves()[index] - expected).abs().max().double_value(&[]) < 1e-4);
+        }
     }
 }

@@ -11,6 +11,8 @@ pub struct ParameterShape {
     pub name: String,
     /// Shape, in PyTorch's order.
     pub shape: Vec<i64>,
+    /// The axis that counts outputs.
+    pub output_axis: i64,
 }
 
 /// The parameters of one model.
@@ -18,7 +20,7 @@ pub struct ParameterShape {
 pub struct Parameters {
     /// Every value, in order. Shape: `[count]`.
     flat: Tensor,
-    names: Vec<String>,
+    shapes: Vec<ParameterShape>,
     /// Leaves of the autograd graph that share `flat`'s memory.
     leaves: Vec<Tensor>,
 }
@@ -35,7 +37,7 @@ impl Parameters {
             view.detach().set_requires_grad(true)
         };
         let leaves = shapes.iter().zip(&counts).map(leaf).collect();
-        Parameters { leaves, names: shapes.iter().map(|p| p.name.clone()).collect(), flat }
+        Parameters { leaves, shapes: shapes.to_vec(), flat }
     }
 
     /// Every value, in order; writing to it changes the parameters.
@@ -48,8 +50,13 @@ impl Parameters {
         &self.leaves
     }
 
+    /// Name and shape of each parameter, in order.
+    pub fn shapes(&self) -> &[ParameterShape] {
+        &self.shapes
+    }
+
     /// Name and value of each parameter, in order.
     pub fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.names.iter().map(String::as_str).zip(&self.leaves)
+        self.shapes.iter().map(|parameter| parameter.name.as_str()).zip(&self.leaves)
     }
 }

@@ -7,24 +7,19 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PacketError {
-    /// Fewer bytes than the packet says it has.
+    /// Fewer bytes than any packet has, or than were announced.
     Truncated,
-    /// The packet's head is none of this model's.
+    /// The packet's head names no operating point of this model.
     Head {
         /// The byte.
         found: u8,
     },
-    /// The payload does not end as payloads do.
-    Ending,
+    /// More payload than this model's packets have.
+    TooLong,
     /// The buffer for the packet or for the coefficients is too small.
     BufferTooSmall {
         /// Bytes or coefficients needed.
         needed: u16,
-    },
-    /// Bytes after the packet, where it should be alone.
-    Trailing {
-        /// How many.
-        count: u16,
     },
     /// The first byte is not that of a full packet that this crate reads.
     Version {
@@ -47,12 +42,9 @@ impl fmt::Display for PacketError {
         match self {
             Self::Truncated => f.write_str("packet is truncated"),
             Self::Head { found } => {
-                write!(f, "no packet of this model starts its code with {found:02x}: it is damaged or of another model")
+                write!(f, "this model has no operating point {found}: the packet is damaged or of another model")
             }
-            Self::Ending => {
-                f.write_str("packet does not end as packets of this model do: it is damaged or of another model")
-            }
-            Self::Trailing { count } => write!(f, "{count} bytes follow the packet"),
+            Self::TooLong => f.write_str("packet is longer than any of this model: it is damaged or of another model"),
             Self::Version { found } => {
                 write!(f, "not a full packet of version 2, which starts with 21: it starts with {found:02x}")
             }

@@ -2,12 +2,11 @@
 //!
 //! A coefficient is an integer in units of its resolution. A model has operating points, from coarse to fine, which differ in the
 //! quantiser step of each coefficient ([`Quantizer`]). A payload is the cells of the coefficients at one point, in the order
-//! of the code, through a range coder (`range.rs`) whose statistics are in the model file. The byte before it, the head, says
-//! which point it is. A payload ends with its last coefficient; one that was cut has its length as head.
+//! of the code, through a range coder (`range.rs`) whose statistics are in the model file. The byte before it, the head, is
+//! the number of the point. How long a packet is, is for the link to say.
 //!
-//! [`Code::pack`] takes the bytes that it may use, and of the points whose payload fits the finest; where none fits, what the
-//! coarsest one can tell of the first coefficients. **Every prefix of a payload decodes**: coefficients that did not come are
-//! absent (0, their mean).
+//! [`Code::pack`] takes the bytes that it may use, and of all points the one that keeps most of the code in them, cut after the last
+//! coefficient that fits. **Every prefix of a payload decodes**: coefficients that did not come are absent (0, their mean).
 //!
 //! Nothing here divides on the encoder's side, and nothing has real numbers.
 
@@ -27,10 +26,10 @@ pub const OVERHEAD_LEN: usize = 1;
 /// Width of the zero cell at which all cells are alike, in steps / 256: the zero cell is then one step wide.
 pub const DEADZONE_NONE: u8 = 128;
 
-/// Heads below this are lengths of payloads that were cut, at the coarsest point; those from here on are points.
-const FIRST_POINT_HEAD: usize = 32;
+/// Bytes of a payload, at most: in any profile a packet then has no more than 255.
+pub const MAX_PAYLOAD_LEN: usize = 249;
 /// Operating points, at most.
-pub const MAX_POINTS: usize = 256 - FIRST_POINT_HEAD;
+pub const MAX_POINTS: usize = 256;
 
 /// How a model's code is quantised and coded, borrowed from its file.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +57,7 @@ impl<'a> Code<'a> {
         let (len, points) = (self.bits.len(), self.deadzones.len());
         let lengths = (1..=MAX_CODE).contains(&len)
             && (1..=MAX_POINTS).contains(&points)
+            && usize::from(self.max_len) <= MAX_PAYLOAD_LEN
             && self.steps.len() == len * points
             && self.knots.len() == len * KNOTS;
         lengths
@@ -105,45 +105,43 @@ impl<'a> Code<'a> {
             .get_mut(..needed)
             .and_then(<[u8]>::split_first_mut)
             .ok_or(PacketError::BufferTooSmall { needed: needed as u16 })?;
-        // By halving: the finest point that fits lies from `fits` on, and below `above`.
-        let (mut fits, mut above) = (0, self.points());
-        while above - fits > 1 {
-            let middle = (fits + above) / 2;
-            *(if self.encode(middle, coefficients, payload).is_whole { &mut fits } else { &mut above }) = middle;
+        // By halving: the finest point whose whole payload fits. From there on up the error falls, while steps become finer, and then
+        // rises, as coefficients are cut off.
+        let (mut point, mut above) = (0, self.points());
+        while above - point > 1 {
+            let middle = (point + above) / 2;
+            *(if self.encode(middle, coefficients, payload).is_whole { &mut point } else { &mut above }) = middle;
         }
-        let Encoded { mut len, is_whole } = self.encode(fits, coefficients, payload);
-        *head = if is_whole {
-            FIRST_POINT_HEAD + fits
-        } else {
-            len = len.min(FIRST_POINT_HEAD - 1);
-            len
-        } as u8;
-        Ok(OVERHEAD_LEN + len)
+        let mut best = self.encode(point, coefficients, payload);
+        while point + 1 < self.points() {
+            let finer = self.encode(point + 1, coefficients, payload);
+            if finer.error >= best.error {
+                best = self.encode(point, coefficients, payload);
+                break;
+            }
+            (point, best) = (point + 1, finer);
+        }
+        *head = point as u8;
+        Ok(OVERHEAD_LEN + best.len)
     }
 
-    /// Reads the packet at the start of `bytes` into `coefficients`, and returns its length.
+    /// Reads a packet into `coefficients`.
     ///
     /// # Errors
     /// A [`PacketError`]; `coefficients` is then unspecified.
-    pub fn unpack(&self, bytes: &[u8], coefficients: &mut [i16]) -> Result<usize, PacketError> {
-        let (&head, rest) = bytes.split_first().ok_or(PacketError::Truncated)?;
-        let needed = self.len();
+    pub fn unpack(&self, packet: &[u8], coefficients: &mut [i16]) -> Result<(), PacketError> {
+        let (&head, payload) = packet.split_first().ok_or(PacketError::Truncated)?;
+        let (point, needed) = (usize::from(head), self.len());
         let coefficients =
             coefficients.get_mut(..needed).ok_or(PacketError::BufferTooSmall { needed: needed as u16 })?;
-        let len = match usize::from(head).checked_sub(FIRST_POINT_HEAD) {
-            None => {
-                let payload = rest.get(..head.into()).ok_or(PacketError::Truncated)?;
-                // It is the prefix of one.
-                let _ = self.decode(0, payload, coefficients);
-                payload.len()
-            }
-            Some(point) if point < self.points() => {
-                let payload = &rest[..rest.len().min(self.max_len.into())];
-                self.decode(point, payload, coefficients)?
-            }
-            Some(_) => return Err(PacketError::Head { found: head }),
-        };
-        Ok(OVERHEAD_LEN + len)
+        if point >= self.points() {
+            return Err(PacketError::Head { found: head });
+        }
+        if payload.len() > usize::from(self.max_len) {
+            return Err(PacketError::TooLong);
+        }
+        self.decode(point, payload, coefficients);
+        Ok(())
     }
 
     /// Writes coefficients at `point` while they fit `payload`.
@@ -152,34 +150,42 @@ impl<'a> Code<'a> {
     /// Where there is no such point.
     pub fn encode(&self, point: usize, coefficients: &[i16], payload: &mut [u8]) -> Encoded {
         let mut encoder = RangeEncoder::new(payload);
-        let is_whole = self.coefficients(point).zip(coefficients).all(|((quantizer, knots), &coefficient)| {
-            quantizer.top() == 0 || encoder.push(quantizer.share(knots, quantizer.edges(quantizer.level(coefficient))))
-        });
-        Encoded { len: encoder.finish(), is_whole }
+        let (mut is_whole, mut error) = (true, 0);
+        for ((quantizer, knots), &coefficient) in self.coefficients(point).zip(coefficients) {
+            let mut value = 0;
+            if is_whole && quantizer.top() > 0 {
+                let level = quantizer.level(coefficient);
+                let edges = quantizer.edges(level);
+                is_whole = encoder.push(quantizer.share(knots, edges));
+                if is_whole && level != 0 {
+                    value = (edges.low + edges.high) >> 1;
+                }
+            }
+            let off = i32::from(coefficient) - value;
+            error += u64::from((off * off) as u32);
+        }
+        Encoded { len: encoder.finish(), is_whole, error }
     }
 
-    /// Reads a payload, or a prefix of one, and returns the payload's length.
-    ///
-    /// # Errors
-    /// [`PacketError::Truncated`] where the payload does not tell all coefficients: those that it does not tell are 0.
-    /// [`PacketError::Ending`] where it tells all, but is none that [`Code::encode`] makes.
+    /// Reads a payload, or a prefix of one, and returns how many coefficients it tells; the others are 0.
     ///
     /// # Panics
     /// Where there is no such point.
-    pub fn decode(&self, point: usize, payload: &[u8], coefficients: &mut [i16]) -> Result<usize, PacketError> {
+    pub fn decode(&self, point: usize, payload: &[u8], coefficients: &mut [i16]) -> usize {
         let mut decoder = RangeDecoder::new(payload);
         coefficients.fill(0);
+        let mut count = 0;
         for ((quantizer, knots), coefficient) in self.coefficients(point).zip(coefficients) {
-            if quantizer.top() == 0 {
-                continue;
+            if quantizer.top() > 0 {
+                let edges = quantizer.edges(quantizer.find(knots, decoder.target()));
+                if !decoder.take(quantizer.share(knots, edges)) {
+                    break;
+                }
+                *coefficient = quantizer.mean(knots, edges);
             }
-            let edges = quantizer.edges(quantizer.find(knots, decoder.target()));
-            if !decoder.take(quantizer.share(knots, edges)) {
-                return Err(PacketError::Truncated);
-            }
-            *coefficient = quantizer.mean(knots, edges);
+            count += 1;
         }
-        decoder.len().ok_or(PacketError::Ending)
+        count
     }
 
     /// Quantiser and distribution of each coefficient at `point`.
@@ -206,6 +212,8 @@ pub struct Encoded {
     pub len: usize,
     /// Whether all coefficients are in it.
     pub is_whole: bool,
+    /// Sum over all coefficients of the square of what is lost, cells standing for their middles.
+    pub error: u64,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! are out already, which therefore lie in memory.
 //!
 //! A payload has no mark at its end. A symbol is in it if all that could follow means this symbol: so any prefix of a payload decodes, to a
-//! prefix of its symbols. And who knows how many symbols there are finds where it ends.
+//! prefix of its symbols.
 
 /// Sum of all shares of a coefficient.
 pub(super) const TOTAL: u32 = 1 << TOTAL_BITS;
@@ -43,7 +43,7 @@ impl<'a> RangeEncoder<'a> {
         // The last symbol has what rounding leaves, too.
         let range = if share.high == TOTAL { self.range - offset } else { unit * (share.high - share.low) };
         let (low, is_carried) = self.low.overflowing_add(offset);
-        if Ending::of(low, range, self.payload.len() - self.len).is_none() {
+        if ending(low, range, self.payload.len() - self.len).is_none() {
             return false;
         }
         if is_carried {
@@ -61,11 +61,10 @@ impl<'a> RangeEncoder<'a> {
 
     /// Adds the fewest bytes that tell all symbols, whatever follows, and returns the payload's length.
     pub(super) fn finish(mut self) -> usize {
+        let room = (self.payload.len() - self.len).min(4);
+        let shortest = (0..=room).find_map(|count| Some((count, ending(self.low, self.range, count)?)));
         // It was seen to fit when the last symbol was coded.
-        let Some(Ending { count, gap, .. }) = Ending::shortest(self.low, self.range, self.payload.len() - self.len)
-        else {
-            return self.len;
-        };
+        let Some((count, gap)) = shortest else { return self.len };
         let (value, is_carried) = self.low.overflowing_add(gap);
         if is_carried {
             carry(&mut self.payload[..self.len]);
@@ -78,37 +77,20 @@ impl<'a> RangeEncoder<'a> {
     }
 }
 
-/// What could end a payload: bytes after which anything may follow, and all of it lies within the range.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    /// Bytes.
-    count: usize,
-    /// They are the first of `low + gap`,
-    gap: u32,
-    /// and stand for so many numbers from there on.
-    block: u32,
-}
-
-impl Ending {
-    /// The one of `count` bytes, if there is one.
-    #[inline]
-    fn of(low: u32, range: u32, count: usize) -> Option<Self> {
-        let block = match count {
-            // Of the whole range nothing needs to be said.
-            0 => return (range == u32::MAX).then_some(Self { count, gap: 0, block: u32::MAX }),
-            1 => 1_u32 << 24,
-            2 => 1 << 16,
-            3 => 1 << 8,
-            _ => 1,
-        };
-        let gap = low.wrapping_neg() & (block - 1);
-        (gap + block <= range).then_some(Self { count, gap, block })
-    }
-
-    /// The shortest of at most `room` bytes. Before a symbol, two are always enough.
-    fn shortest(low: u32, range: u32, room: usize) -> Option<Self> {
-        (0..=room.min(4)).find_map(|count| Self::of(low, range, count))
-    }
+/// By how much `low` must grow for its first `count` bytes to lie within the range whatever follows them, if it can. Two bytes are
+/// always enough.
+#[inline]
+fn ending(low: u32, range: u32, count: usize) -> Option<u32> {
+    let block = match count {
+        // Of the whole range nothing needs to be said.
+        0 => return (range == u32::MAX).then_some(0),
+        1 => 1_u32 << 24,
+        2 => 1 << 16,
+        3 => 1 << 8,
+        _ => 1,
+    };
+    let gap = low.wrapping_neg() & (block - 1);
+    (gap + block <= range).then_some(gap)
 }
 
 fn carry(bytes: &mut [u8]) {
@@ -123,10 +105,7 @@ fn carry(bytes: &mut [u8]) {
 /// Reads symbols while they are certain.
 #[derive(Debug)]
 pub(super) struct RangeDecoder<'a> {
-    payload: &'a [u8],
-    /// Bytes taken, those included that did not come.
-    taken: usize,
-    low: u32,
+    rest: &'a [u8],
     /// Where the payload lies above `low`, bytes that did not come taken as 0.
     offset: u32,
     /// By how much more that could be.
@@ -136,7 +115,7 @@ pub(super) struct RangeDecoder<'a> {
 
 impl<'a> RangeDecoder<'a> {
     pub(super) fn new(payload: &'a [u8]) -> Self {
-        let mut decoder = Self { payload, taken: 0, low: 0, offset: 0, doubt: 0, range: u32::MAX };
+        let mut decoder = Self { rest: payload, offset: 0, doubt: 0, range: u32::MAX };
         (0..4).for_each(|_| decoder.take_byte());
         decoder
     }
@@ -155,24 +134,16 @@ impl<'a> RangeDecoder<'a> {
         if self.offset.saturating_add(self.doubt) >= range {
             return false;
         }
-        (self.low, self.range) = (self.low.wrapping_add(low), range);
+        self.range = range;
         while self.range < RANGE_MIN {
             self.range <<= 8;
-            self.low <<= 8;
             self.take_byte();
         }
         true
     }
 
-    /// Bytes of the payload that ends with the symbol that was taken last; `None` where a writer would end it with others.
-    pub(super) fn len(&self) -> Option<usize> {
-        let Ending { count, gap, block } = Ending::shortest(self.low, self.range, 4)?;
-        (self.offset.wrapping_sub(gap) < block).then_some(self.taken - 4 + count)
-    }
-
     fn take_byte(&mut self) {
-        let (byte, doubt) = self.payload.get(self.taken).map_or((0, 0xff), |&byte| (byte, 0));
-        self.taken += 1;
+        let (byte, doubt) = self.rest.split_off_first().map_or((0, 0xff), |&byte| (byte, 0));
         self.offset = self.offset << 8 | u32::from(byte);
         self.doubt = self.doubt << 8 | doubt;
     }
@@ -200,10 +171,6 @@ mod tests {
     }
 
     fn decode(payload: &[u8], count: usize) -> Vec<usize> {
-        decode_len(payload, count).0
-    }
-
-    fn decode_len(payload: &[u8], count: usize) -> (Vec<usize>, Option<usize>) {
         let mut decoder = RangeDecoder::new(payload);
         let mut symbols = Vec::new();
         while symbols.len() < count {
@@ -214,7 +181,7 @@ mod tests {
             }
             symbols.push(symbol);
         }
-        (symbols, decoder.len())
+        symbols
     }
 
     /// Sequences with every kind of symbol, with long runs of rare ones, where carries ripple.
@@ -240,8 +207,8 @@ mod tests {
             let (payload, count) = encode(&symbols, 255);
             assert_eq!(count, symbols.len());
             let followed = [&payload[..], &[0x5a; 9]].concat();
-            assert_eq!(decode_len(&payload, count), (symbols.clone(), Some(payload.len())));
-            assert_eq!(decode_len(&followed, count), (symbols.clone(), Some(payload.len())), "whatever follows");
+            assert_eq!(decode(&payload, count), symbols);
+            assert_eq!(decode(&followed, count), symbols, "whatever follows");
             let ideal_bits: f64 =
                 symbols.iter().map(|&s| 15.0 - f64::from(SHARES[s].high - SHARES[s].low).log2()).sum();
             assert!(
@@ -278,11 +245,5 @@ mod tests {
             assert!(decode(&payload, 300).len() <= 300);
         }
         assert_eq!(encode(&[], 9), (Vec::new(), 0));
-    }
-
-    #[test]
-    fn most_other_bytes_do_not_end_as_a_payload_does() {
-        let ends = (0..=255).filter(|&byte| decode_len(&[byte, 0, 0, 0, 0], 8).1.is_some()).count();
-        assert!(ends < 64, "{ends}");
     }
 }

@@ -1,8 +1,9 @@
 //! Packets in two profiles.
 //!
-//! [`Profile::Bare`] is a byte that says how the payload is to be read, and the payload, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
+//! [`Profile::Bare`] is the number of an operating point and the payload, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
 //! does. [`Profile::Full`] is for those that do not, such as a UART or a bare radio: it puts around that a version, the model, a
-//! sequence number and a CRC, six bytes in all. [`framing`](crate::framing) finds packets in a stream of bytes.
+//! sequence number and a CRC, six bytes in all. [`framing`](crate::framing) finds packets in a stream of bytes; where nothing is lost, as in
+//! a file, a byte before each packet that counts it is enough.
 //!
 //! ```
 //! # use irmae_infer::{Aligned, Model, include_model};
@@ -37,17 +38,17 @@ mod sequence;
 
 use crc::{CRC_16_IBM_SDLC, Crc, NoTable};
 
-use crate::code::{self, Code, PacketError};
+use crate::code::{self, Code, MAX_PAYLOAD_LEN, PacketError};
 use crate::model::Model;
 pub use sequence::Arrival;
 use sequence::History;
 
 /// Bytes of a packet in either profile, at most.
-pub const MAX_PACKET_LEN: usize = Profile::Full.overhead_len() + u8::MAX as usize;
+pub const MAX_PACKET_LEN: usize = Profile::Full.overhead_len() + MAX_PAYLOAD_LEN;
 
 /// First byte of a full packet: version 2 in the upper four bits, profile 1 in the lower.
 const FULL: u8 = 0x21;
-/// Bytes before the length byte: [`FULL`], model, sequence number.
+/// Bytes before those of a bare packet: [`FULL`], model, sequence number.
 const HEAD_LEN: usize = 3;
 const CHECKSUM_LEN: usize = 2;
 /// What a full packet has around a bare one.
@@ -57,7 +58,7 @@ const ENVELOPE_LEN: usize = HEAD_LEN + CHECKSUM_LEN;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Profile {
-    /// Point and length of the payload.
+    /// The operating point.
     #[default]
     Bare,
     /// Version, model, sequence number, the byte of a bare packet, and CRC.
@@ -143,25 +144,26 @@ impl<'m> PacketDecoder<'m> {
         Self { tables: model.code(), model_id: model.id(), profile, history: History::default() }
     }
 
-    /// Reads a packet that is alone in `packet` into `code`; coefficients that did not come are 0.
+    /// Reads `packet` into `code`; coefficients that did not come are 0.
     ///
     /// # Errors
     /// A [`PacketError`]; `code` is then unspecified, and the packet does not count as received.
     pub fn decode(&mut self, packet: &[u8], code: &mut [i16]) -> Result<Received, PacketError> {
-        let (len, sequence) = self.read(packet, code)?;
-        if len < packet.len() {
-            return Err(PacketError::Trailing { count: (packet.len() - len).min(usize::from(u16::MAX)) as u16 });
-        }
-        Ok(self.receive(len, sequence))
+        let sequence = self.read(packet, code)?;
+        let arrival = sequence.map_or(Arrival::InOrder, |sequence| self.history.note(sequence));
+        Ok(Received { len: packet.len(), sequence, arrival })
     }
 
-    /// Reads the packet at the start of `bytes`, as [`PacketDecoder::decode`], whatever follows.
+    /// Reads the packet at the start of `bytes`, where a byte before it counts its bytes, as [`PacketDecoder::decode`]. That byte is in
+    /// [`Received::len`].
     ///
     /// # Errors
-    /// The same but [`PacketError::Trailing`].
+    /// The same.
     pub fn decode_first(&mut self, bytes: &[u8], code: &mut [i16]) -> Result<Received, PacketError> {
-        let (len, sequence) = self.read(bytes, code)?;
-        Ok(self.receive(len, sequence))
+        let (&len, rest) = bytes.split_first().ok_or(PacketError::Truncated)?;
+        let packet = rest.get(..len.into()).ok_or(PacketError::Truncated)?;
+        let received = self.decode(packet, code)?;
+        Ok(Received { len: 1 + received.len, ..received })
     }
 
     /// Forgets which packets have come, as when the node has started anew.
@@ -169,26 +171,19 @@ impl<'m> PacketDecoder<'m> {
         self.history = History::default();
     }
 
-    fn receive(&mut self, len: usize, sequence: Option<u8>) -> Received {
-        let arrival = sequence.map_or(Arrival::InOrder, |sequence| self.history.note(sequence));
-        Received { len, sequence, arrival }
-    }
-
-    fn read(&self, bytes: &[u8], code: &mut [i16]) -> Result<(usize, Option<u8>), PacketError> {
-        match self.profile {
-            Profile::Bare => Ok((self.tables.unpack(bytes, code)?, None)),
-            Profile::Full => {
-                let &[version, short, sequence] = bytes.first_chunk().ok_or(PacketError::Truncated)?;
-                check_head(version, short, self.model_id)?;
-                let body_len = HEAD_LEN + self.tables.unpack(&bytes[HEAD_LEN..], code)?;
-                let (body, rest) = bytes.split_at(body_len);
-                let checksum = rest.first_chunk().ok_or(PacketError::Truncated)?;
-                if crc16(self.model_id, body) != u16::from_le_bytes(*checksum) {
-                    return Err(PacketError::Checksum);
-                }
-                Ok((body_len + CHECKSUM_LEN, Some(sequence)))
-            }
+    /// Reads a packet, and its number if it has one.
+    fn read(&self, packet: &[u8], code: &mut [i16]) -> Result<Option<u8>, PacketError> {
+        if self.profile == Profile::Bare {
+            return self.tables.unpack(packet, code).map(|()| None);
         }
+        let &[version, short, sequence] = packet.first_chunk().ok_or(PacketError::Truncated)?;
+        check_head(version, short, self.model_id)?;
+        let (body, &checksum) = packet.split_last_chunk().ok_or(PacketError::Truncated)?;
+        if crc16(self.model_id, body) != u16::from_le_bytes(checksum) {
+            return Err(PacketError::Checksum);
+        }
+        self.tables.unpack(body.get(HEAD_LEN..).unwrap_or_default(), code)?;
+        Ok(Some(sequence))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::framing::{encode_frame, frame_len_max};
 const MODEL_ID: u64 = 0x0123_4567_89ab_cdef;
 const SEQUENCE: u8 = 0;
 /// The example of `FORMAT.md`.
-const FULL_PACKET: [u8; 8] = [0x21, 0xef, 0x00, 0x21, 0x12, 0xe4, 0x58, 0x2e];
+const FULL_PACKET: [u8; 8] = [0x21, 0xef, 0x00, 0x01, 0x12, 0xe4, 0x63, 0x2d];
 
 fn decoder(tables: &Tables, model_id: u64) -> PacketDecoder<'_> {
     PacketDecoder { tables: tables.code(), model_id, profile: Profile::Full, history: History::default() }
@@ -40,7 +40,7 @@ fn packet_is_these_bytes() {
     let (tables, mut code, mut bare_code) = (Tables::new(), [7; 3], [8; 3]);
     let received = decoder(&tables, MODEL_ID).decode(&FULL_PACKET, &mut code);
     assert_eq!(received, Ok(Received { len: 8, sequence: Some(SEQUENCE), arrival: Arrival::InOrder }));
-    assert_eq!(tables.code().unpack(&FULL_PACKET[HEAD_LEN..], &mut bare_code), Ok(3));
+    assert_eq!(tables.code().unpack(&FULL_PACKET[HEAD_LEN..6], &mut bare_code), Ok(()));
     assert_eq!(code, bare_code);
 }
 
@@ -65,7 +65,7 @@ fn a_budget_is_kept() {
         assert!(packet.len() <= max_bytes.max(Profile::Full.overhead_len()));
         let (mut code, mut bare_code) = ([7; 3], [8; 3]);
         decoder(&tables, MODEL_ID).decode(&packet, &mut code).unwrap();
-        tables.code().unpack(&packet[HEAD_LEN..], &mut bare_code).unwrap();
+        tables.code().unpack(&packet[HEAD_LEN..packet.len() - 2], &mut bare_code).unwrap();
         assert_eq!(code, bare_code);
     }
 }
@@ -81,10 +81,13 @@ fn each_kind_of_damage_has_its_own_error() {
     assert_eq!(error(&with(0, 0x11)), PacketError::Version { found: 0x11 });
     assert_eq!(error(&with(1, 0xee)), PacketError::Model { expected: 0xef, found: 0xee });
     assert_eq!(error(&with(2, 1)), PacketError::Checksum);
-    assert_eq!(error(&with(3, 7)), PacketError::Truncated);
-    assert_eq!(error(&with(3, 0x22)), PacketError::Head { found: 0x22 });
-    assert_eq!(error(&[&FULL_PACKET[..], &[1, 2]].concat()), PacketError::Trailing { count: 2 });
-    assert!((1..8).all(|len| error(&FULL_PACKET[..len]) == PacketError::Truncated));
+    let mut resealed = with(3, 9);
+    let checksum = crc16(MODEL_ID, &resealed[..6]).to_le_bytes();
+    resealed[6..].copy_from_slice(&checksum);
+    assert_eq!(error(&resealed), PacketError::Head { found: 9 });
+    assert_eq!(error(&[&FULL_PACKET[..], &[1, 2]].concat()), PacketError::Checksum);
+    assert!((0..3).all(|len| error(&FULL_PACKET[..len]) == PacketError::Truncated));
+    assert!((3..8).all(|len| error(&FULL_PACKET[..len]) == PacketError::Checksum));
     for bit in 0..64 {
         error(&with(bit / 8, FULL_PACKET[bit / 8] ^ 1 << (bit % 8)));
     }
@@ -105,7 +108,10 @@ fn a_refused_packet_was_not_received() {
     let mut code = [0; 3];
     decoder.decode(&[&FULL_PACKET[..], &[0]].concat(), &mut code).unwrap_err();
     assert_eq!(decoder.decode(&FULL_PACKET, &mut code).unwrap().arrival, Arrival::InOrder);
-    assert_eq!(decoder.decode_first(&FULL_PACKET, &mut code).unwrap().arrival, Arrival::Replayed);
+    assert_eq!(
+        decoder.decode_first(&[&[8], &FULL_PACKET[..], &[9]].concat(), &mut code).unwrap(),
+        Received { len: 9, sequence: Some(0), arrival: Arrival::Replayed }
+    );
     decoder.restart();
     assert_eq!(decoder.decode(&FULL_PACKET, &mut code).unwrap().arrival, Arrival::InOrder);
 }
@@ -113,8 +119,8 @@ fn a_refused_packet_was_not_received() {
 #[cfg(feature = "std")]
 #[test]
 fn postcard_reads_and_writes_the_same() {
-    // The payload's length comes of the head, so it is no list.
-    let head = (0x21_u8, 0xef_u8, SEQUENCE, 0x21_u8);
+    // How long it is, the link says: the payload is no list.
+    let head = (0x21_u8, 0xef_u8, SEQUENCE, 0x01_u8);
     let payload = [FULL_PACKET[4], FULL_PACKET[5]];
     let described = (head, payload, [FULL_PACKET[6], FULL_PACKET[7]]);
     assert_eq!(postcard::to_stdvec(&described).unwrap(), FULL_PACKET);

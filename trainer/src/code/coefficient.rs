@@ -43,14 +43,14 @@ pub(super) struct Choice {
 
 impl Coefficient {
     /// A coefficient that takes `values`. `sensitivity` is the squared change of the decoder's output for a change of 1; `finest` is
-    /// a change of the output that is to be no more than one unit.
+    /// the change of the output that one unit makes: it is the same for all coefficients, so that an encoder can compare them.
     pub(super) fn fit(values: &[f32], sensitivity: f64, finest: f64) -> Self {
         let largest = values.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
         let units = f64::from(largest) * sensitivity.sqrt() / finest;
         let bits = (MIN_BITS..=super::fit::BITS_MAX).find(|&bits| f64::from(half(bits)) >= units);
         let bits = bits.unwrap_or(super::fit::BITS_MAX);
-        // The largest value is the last that there is.
-        let resolution = largest / (half(bits) - 1) as f32;
+        // What moves the output by less than a unit is worth one at most.
+        let resolution = ((finest / sensitivity.sqrt()) as f32).min(largest);
         let values: Vec<i16> = values.iter().map(|&value| to_units(value, resolution, bits)).collect();
         let weight = sensitivity * f64::from(resolution).powi(2);
         Self { resolution, bits, knots: distribution(&values, bits), values, weight }
@@ -134,9 +134,9 @@ pub(super) mod tests {
     #[test]
     fn integers_are_as_fine_as_the_output_needs() {
         let fine = Coefficient::fit(&[-4.0, 1.0, 2.0], 1.0, 4.0 / 1000.0);
-        assert_eq!((fine.bits, fine.values[0]), (11, -1023));
+        assert_eq!((fine.bits, fine.values[0]), (11, -1000));
         let weaker = Coefficient::fit(&[-4.0, 1.0, 2.0], 1.0 / 16.0, 4.0 / 1000.0);
-        assert_eq!((weaker.bits, weaker.values[0]), (9, -255));
+        assert_eq!((weaker.bits, weaker.values[0]), (9, -250));
         assert_eq!(Coefficient::fit(&[0.0; 3], 1.0, 1.0).bits, MIN_BITS);
     }
 

@@ -8,7 +8,7 @@ mod coefficient;
 mod fit;
 mod quantizer;
 
-use irmae_infer::code::OVERHEAD_LEN;
+use irmae_infer::code::{MAX_PAYLOAD_LEN, OVERHEAD_LEN};
 use irmae_infer::format::CodeSpec;
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +28,10 @@ pub struct CodeTables {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BytesError {
     /// Too small.
-    #[error("--bytes {0} leaves no room for the code; give 2 or more (one byte says how the rest is to be read)")]
+    #[error("--bytes {0} leaves no room for the code; give 2 or more (one byte is the operating point)")]
     NoRoom(usize),
     /// Too large.
-    #[error("--bytes {0} is more than a packet can have; give at most 256")]
+    #[error("--bytes {0} is more than a packet can have; give at most 250")]
     TooLarge(usize),
 }
 
@@ -45,7 +45,7 @@ pub fn check_bytes(bytes: &[usize]) -> Result<Vec<usize>, BytesError> {
     bytes.dedup();
     match (bytes.first(), bytes.last()) {
         (Some(&least), _) if least <= OVERHEAD_LEN => Err(BytesError::NoRoom(least)),
-        (_, Some(&most)) if most > OVERHEAD_LEN + usize::from(u8::MAX) => Err(BytesError::TooLarge(most)),
+        (_, Some(&most)) if most > OVERHEAD_LEN + MAX_PAYLOAD_LEN => Err(BytesError::TooLarge(most)),
         _ => Ok(bytes),
     }
 }
@@ -97,6 +97,6 @@ mod tests {
     fn packet_sizes_are_put_in_order_and_checked() {
         assert_eq!(check_bytes(&[32, 4, 8, 4]), Ok(vec![4, 8, 32]));
         assert_eq!(check_bytes(&[4, 1]), Err(BytesError::NoRoom(1)));
-        assert_eq!(check_bytes(&[4, 257]), Err(BytesError::TooLarge(257)));
+        assert_eq!(check_bytes(&[4, 251]), Err(BytesError::TooLarge(251)));
     }
 }

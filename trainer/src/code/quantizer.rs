@@ -1,5 +1,6 @@
 //! The code's quantiser in torch, for training with it in the loop.
 
+use irmae_infer::code::KNOTS;
 use tch::{Device, Kind, Tensor};
 
 use super::{CodeTables, fit, measure};
@@ -13,6 +14,8 @@ const FIT_ITEMS: usize = 10_000;
 const SENSITIVITY_ITEMS: usize = 512;
 /// Size of the perturbation, in deviations of the coefficient: about the error of a 3-bit quantiser.
 const PERTURBATION: f64 = 0.2;
+/// Shares count as no less, so that their logarithm is finite.
+const LEAST_SHARE: f64 = 1e-5;
 
 /// [`CodeTables`] as tensors.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub struct Quantizer {
     start: Tensor,
     /// What cells stand for, in units.
     values: Tensor,
+    /// Cumulative distributions, up to 1. Shape: `[r * KNOTS]`.
+    knots: Tensor,
+    /// Where those of a coefficient start. Shape: `[r]`.
+    first_knot: Tensor,
 }
 
 impl Quantizer {
@@ -64,6 +71,13 @@ impl Quantizer {
             top,
             start,
             values: row(&values),
+            knots: row(&tables.spec.knots.iter().map(|&knot| f32::from(knot) / 32_768.0).collect::<Vec<_>>()),
+            first_knot: Tensor::arange_start_step(
+                0,
+                tables.spec.knots.len() as i64,
+                KNOTS as i64,
+                (Kind::Float, device),
+            ),
             tables,
         }
     }
@@ -107,6 +121,29 @@ impl Quantizer {
         let sent = self.top.index_select(0, points).clamp_max(1.0);
         let held = codes.clamp_tensor(Some(&least), Some(&most)) * sent;
         &held + (self.read_back(codes, points) - &held).detach()
+    }
+
+    /// About how many bits `codes` (N,r) take where each is sent at its own point (N), with a gradient. Shape: `[N]`.
+    ///
+    /// Uniform noise of one step stands for the quantiser (Balle, Laparra and Simoncelli, "End-to-end optimized image compression",
+    /// 2017), and the share of the step around the noisy value for that of its cell.
+    pub fn bits(&self, codes: &Tensor, points: &Tensor) -> Tensor {
+        let step = self.step.index_select(0, points);
+        let noisy = codes / &self.resolution + (step.rand_like() - 0.5) * &step;
+        let half = step * 0.5;
+        let share = self.cumulative(&(&noisy + &half)) - self.cumulative(&(noisy - half));
+        let sent = self.top.index_select(0, points).clamp_max(1.0);
+        -(share.clamp_min(LEAST_SHARE).log2() * sent).sum_dim_intlist(1i64, false, Kind::Float)
+    }
+
+    /// How much of each coefficient's distribution lies below `units` (N,r).
+    fn cumulative(&self, units: &Tensor) -> Tensor {
+        let bins = (KNOTS - 1) as f64;
+        let at = ((units - &self.low) / (&self.high + 1.0 - &self.low) * bins).clamp(0.0, bins);
+        let bin = at.detach().floor().clamp_max(bins - 1.0);
+        let index = (&bin + &self.first_knot).to_kind(Kind::Int64);
+        let [left, right] = [self.knots.take(&index), self.knots.take(&(index + 1))];
+        &left + (right - &left) * (at - bin)
     }
 
     /// What a decoder reads of `codes` (N,r) in packets of at most `max_bytes`.
@@ -167,5 +204,29 @@ mod tests {
         assert_eq!(read.double_value(&[0, 1]), 0.0);
         read.sum(Kind::Float).backward();
         assert_eq!(codes.grad().double_value(&[0, 1]), 0.0);
+    }
+
+    #[test]
+    fn bits_are_about_those_of_the_payload_and_fall_towards_the_mode() {
+        let columns: Vec<Vec<f32>> = [2.0, 0.5].map(gaussian).into();
+        let tables = fit(&columns, &[1.0, 1.0], &[3]);
+        let quantizer = Quantizer::new(tables.clone(), Device::Cpu);
+        let rows: Vec<f32> = (0..4000).flat_map(|i| [columns[0][i], columns[1][i * 1009 % 4000]]).collect();
+        let codes = Tensor::from_slice(&rows).view([-1, 2]).set_requires_grad(true);
+        let points = Tensor::full([4000], quantizer.points() / 2, (Kind::Int64, Device::Cpu));
+        let bits = quantizer.bits(&codes, &points).mean(Kind::Float);
+        let code = tables.spec.code().unwrap();
+        let quantizers: Vec<_> = code.coefficients(code.points() / 2).collect();
+        let ideal = |(&value, (&resolution, (cells, knots))): (&f32, (&f32, &(irmae_infer::code::Quantizer, &_)))| {
+            let level = cells.level((value / resolution).round() as i16);
+            15.0 - f64::from(cells.cell(knots, level).share).log2()
+        };
+        let of_row =
+            |row: &[f32]| -> f64 { row.iter().zip(tables.spec.resolutions.iter().zip(&quantizers)).map(ideal).sum() };
+        let expected = rows.chunks(2).map(of_row).sum::<f64>() / 4000.0;
+        assert!((bits.double_value(&[]) - expected).abs() < 0.3, "{bits} {expected}");
+        bits.backward();
+        let outward = codes.grad() * codes.sign();
+        assert!(outward.mean(Kind::Float).double_value(&[]) > 0.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use irmae_infer::code::OVERHEAD_LEN;
+use irmae_infer::code::{MAX_PAYLOAD_LEN, OVERHEAD_LEN};
 use irmae_infer::format::Precision;
 use serde::Serialize;
 use tch::Device;
@@ -190,7 +190,7 @@ impl Subject {
 }
 
 fn default_bytes(rank: usize) -> usize {
-    (OVERHEAD_LEN + (DEFAULT_BITS * rank).div_ceil(8)).min(OVERHEAD_LEN + usize::from(u8::MAX))
+    (OVERHEAD_LEN + (DEFAULT_BITS * rank).div_ceil(8)).min(OVERHEAD_LEN + MAX_PAYLOAD_LEN)
 }
 
 fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {

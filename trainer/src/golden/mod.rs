@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `encoder.irmae`, `decoder.irmae` | the models |
 //! | `input.bin` | windows in the raw type, little-endian, in the device's order |
-//! | `packets.irp` | what the encoder makes of them: bare packets of the largest size, one after the other |
+//! | `packets.irp` | what the encoder makes of them: bare packets of the largest size, each after a byte that counts it |
 //! | `output.bin` | what the decoder makes of the packets, in the raw type |
 //! | `torch_code.bin` | libtorch's codes of the real-valued network, `f32` |
 //! | `torch_output.bin` | libtorch's outputs for the packets' codes, `f32`, raw units, not rounded |
@@ -93,7 +93,9 @@ fn write_case(
     write(deployed::ENCODER, &exported.encoder)?;
     write(deployed::DECODER, &exported.decoder)?;
     write("input.bin", &raw_bytes(encoder.raw_type(), &frames))?;
-    write("packets.irp", &outcome.packets.concat())?;
+    let packets: Vec<u8> =
+        outcome.packets.iter().flat_map(|packet| [&[packet.len() as u8], packet.as_slice()].concat()).collect();
+    write("packets.irp", &packets)?;
     write("output.bin", &raw_bytes(encoder.raw_type(), &outcome.output))?;
     write("torch_code.bin", &raw_bytes(RawType::F32, &torch_code))?;
     write("torch_output.bin", &raw_bytes(RawType::F32, &torch_output))?;

@@ -18,7 +18,7 @@ use super::BenchError;
 use crate::firmware::{FILES, FirmwareError};
 
 /// Bytes of a packet, at most.
-const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + u8::MAX as usize;
+const PACKET_LEN_MAX: usize = code::OVERHEAD_LEN + code::MAX_PAYLOAD_LEN;
 
 /// An encoder of convolutions and a dense layer, and its mirror image.
 struct Network {
@@ -137,7 +137,7 @@ impl Network {
         CodeSpec {
             resolutions: vec![1.0 / 128.0; len],
             bits: vec![11; len],
-            max_len: u8::MAX,
+            max_len: code::MAX_PAYLOAD_LEN as u8,
             deadzones: vec![160, 144],
             steps: [vec![8 * 7; len], vec![8 * 5; len]].concat(),
             knots: even.cycle().take(len * KNOTS).collect(),
@@ -235,10 +235,14 @@ fn run<S: Sample + Pod>(encoder: &[u8], decoder: &[u8], window: &[S]) -> Result<
     let (mut code, mut packet) = (vec![0; encoder.code_len()], [0; PACKET_LEN_MAX]);
     Encoder::new(&encoder, buffer.as_mut_slice())?.encode(window, &mut code)?;
     let packet_len = encoder.code().pack(&code, PACKET_LEN_MAX, &mut packet)?;
-    decoder.code().unpack(&packet, &mut code)?;
+    decoder.code().unpack(&packet[..packet_len], &mut code)?;
     let mut output = window.to_vec();
     Decoder::new(&decoder, buffer.as_mut_slice())?.decode(&code, &mut output)?;
-    Ok([bytemuck::cast_slice(window).to_vec(), packet[..packet_len].to_vec(), bytemuck::cast_slice(&output).to_vec()])
+    Ok([
+        bytemuck::cast_slice(window).to_vec(),
+        [&[packet_len as u8], &packet[..packet_len]].concat(),
+        bytemuck::cast_slice(&output).to_vec(),
+    ])
 }
 
 /// Copies a case.
