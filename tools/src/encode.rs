@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }?;
     files::write_atomically(&args.output, |file| Ok(file.write_all(&packets.bytes)?))?;
-    let bytes_per_item = packets.bytes.len() as f64 / packets.count.max(1) as f64;
+    let bytes_per_item = packets.sent_bytes as f64 / packets.count.max(1) as f64;
     if args.json {
         let report = json!({
             "items": packets.count,
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("{report}");
     } else {
         println!(
-            "{} windows in {} bytes, {bytes_per_item:.3} bytes each, to {}",
+            "{} windows in packets of {bytes_per_item:.3} bytes on average, {} bytes with their file's, to {}",
             packets.count,
             packets.bytes.len(),
             args.output.display()
@@ -79,8 +79,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 struct Packets {
+    /// As they lie in the file, with what marks them off.
     bytes: Vec<u8>,
     count: usize,
+    /// Bytes of the packets alone.
+    sent_bytes: usize,
 }
 
 fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usize) -> Result<Packets> {
@@ -90,7 +93,7 @@ fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usi
     let mut code = vec![0; model.code_len()];
     let mut packet = vec![0; Profile::packet_len_max(profile, &model.code())];
     let mut frame = vec![0; frame_len_max(packet.len())];
-    let mut packets = Packets { bytes: Vec::new(), count: 0 };
+    let mut packets = Packets { bytes: Vec::new(), count: 0, sent_bytes: 0 };
     for window in values.chunks_exact(model.frame().len()) {
         encoder.encode(window, &mut code).map_err(explain)?;
         let sequence = packets.count as u8;
@@ -106,6 +109,7 @@ fn encode<S: Sample>(model: &Model<'_>, values: &[S], link: Link, max_bytes: usi
             }
         }
         packets.count += 1;
+        packets.sent_bytes += len;
     }
     Ok(packets)
 }

@@ -181,7 +181,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     let line = call("decode", &decoder, &packets);
     assert!(line.contains("packet 3 (from 0) at byte ") && line.contains("packet is truncated"), "{line}");
     std::fs::write(&packets, [200; 300]).unwrap();
-    assert!(call("decode", &decoder, &packets).contains("it is damaged or of another model"));
+    assert!(call("decode", &decoder, &packets).contains("packet is damaged or of another model"));
     assert!(!output.exists());
 }
 
