@@ -60,6 +60,20 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts a sound packet; false where it has come before.
+    pub(crate) fn note(&mut self, arrival: Arrival) -> bool {
+        match arrival {
+            Arrival::InOrder => {}
+            Arrival::AfterLoss { lost } => self.lost += usize::from(lost),
+            Arrival::OutOfOrder => {
+                self.out_of_order += 1;
+                self.lost = self.lost.saturating_sub(1);
+            }
+            Arrival::Replayed => self.replayed += 1,
+        }
+        arrival != Arrival::Replayed
+    }
+
     /// In words, unless all is well.
     pub(crate) fn warning(&self) -> Option<String> {
         let Self { lost, replayed, out_of_order, damaged } = self;
@@ -168,18 +182,6 @@ impl<F: FnMut(&[i16]) -> Result<()>> Receiver<'_, F> {
     /// Counts a sound packet, and hands on its code unless that has come before.
     fn count(&mut self, arrival: Arrival) -> Result<()> {
         self.count += 1;
-        match arrival {
-            Arrival::InOrder => {}
-            Arrival::AfterLoss { lost } => self.tally.lost += usize::from(lost),
-            Arrival::OutOfOrder => {
-                self.tally.out_of_order += 1;
-                self.tally.lost = self.tally.lost.saturating_sub(1);
-            }
-            Arrival::Replayed => {
-                self.tally.replayed += 1;
-                return Ok(());
-            }
-        }
-        (self.take)(&self.code)
+        if self.tally.note(arrival) { (self.take)(&self.code) } else { Ok(()) }
     }
 }

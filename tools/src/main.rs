@@ -1,8 +1,9 @@
-//! `irmae`: look into model files, encode arrays into packets, decode packets into arrays.
+//! `irmae`: look into model files, encode arrays into packets, decode packets into arrays or as they come from nodes.
 
 mod decode;
 mod encode;
 mod files;
+mod gateway;
 mod inspect;
 mod link;
 mod npy;
@@ -26,6 +27,8 @@ enum Verb {
     Encode(encode::Args),
     /// Decode a file of packets into an array
     Decode(decode::Args),
+    /// Receive packets of many nodes and write out their windows
+    Gateway(Box<gateway::Args>),
 }
 
 fn run() -> Result<()> {
@@ -33,6 +36,7 @@ fn run() -> Result<()> {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Encode(args) => encode::run(&args),
         Verb::Decode(args) => decode::run(&args),
+        Verb::Gateway(args) => gateway::run(&args),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use irmae_infer::{RawType, Shape};
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, IxDyn};
 use ndarray_npy::{ReadNpyError, WritableElement, WriteNpyExt, read_npy};
 
 use crate::files;
@@ -35,11 +35,16 @@ impl Samples {
 
     /// No samples of this type.
     pub(crate) fn empty(raw: RawType) -> Self {
+        Self::zeroed(raw, 0)
+    }
+
+    /// Zeros of this type.
+    pub(crate) fn zeroed(raw: RawType, len: usize) -> Self {
         match raw {
-            RawType::U8 => Self::U8(Vec::new()),
-            RawType::I16 => Self::I16(Vec::new()),
-            RawType::U16 => Self::U16(Vec::new()),
-            RawType::F32 => Self::F32(Vec::new()),
+            RawType::U8 => Self::U8(vec![0; len]),
+            RawType::I16 => Self::I16(vec![0; len]),
+            RawType::U16 => Self::U16(vec![0; len]),
+            RawType::F32 => Self::F32(vec![0.0; len]),
         }
     }
 }
@@ -116,16 +121,22 @@ pub(crate) fn write(path: &Path, samples: Samples, frame: Shape) -> Result<()> {
     }
 }
 
+/// Axes of a window in a file: (C, L) for signals, (H, W) for gray images, else (C, H, W).
+pub(crate) fn item_axes(frame: Shape) -> Vec<usize> {
+    let [h, w, c] = [frame.height, frame.width, frame.channels].map(usize::from);
+    match (w, c) {
+        (1, _) => vec![c, h],
+        (_, 1) => vec![h, w],
+        _ => vec![c, h, w],
+    }
+}
+
 fn write_as<T: Clone + WritableElement>(path: &Path, values: Vec<T>, frame: Shape) -> Result<()> {
     let [h, w, c] = [frame.height, frame.width, frame.channels].map(usize::from);
     let items = values.len() / frame.len();
     let array = ArrayD::from_shape_vec(IxDyn(&[items, h, w, c]), values)?;
-    let mut array = array.permuted_axes(IxDyn(&[0, 3, 1, 2])).as_standard_layout().into_owned();
-    if w == 1 {
-        array = array.index_axis_move(Axis(3), 0);
-    } else if c == 1 {
-        array = array.index_axis_move(Axis(1), 0);
-    }
+    let array = array.permuted_axes(IxDyn(&[0, 3, 1, 2])).as_standard_layout().into_owned();
+    let array = array.into_shape_with_order(IxDyn(&[&[items][..], &item_axes(frame)].concat()))?;
     files::write_atomically(path, |file| Ok(array.write_npy(file)?))
 }
 

@@ -1,0 +1,216 @@
+//! From events to windows: whose packet, of which model, and which one in the row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use irmae_infer::Profile;
+use irmae_infer::code::PacketError;
+use irmae_infer::packet::{Arrival, Received};
+
+use super::bank::Bank;
+use super::intake::{Event, Packet, Receipt};
+use super::node::{LinkQuality, Node};
+use super::sink::{Record, Sink};
+
+/// All nodes and models of a gateway, and where windows go.
+pub(crate) struct Gateway<'m> {
+    bank: Bank<'m>,
+    profile: Profile,
+    nodes: BTreeMap<Arc<str>, Node<'m>>,
+    sinks: Vec<Box<dyn Sink>>,
+    /// To be signed once the sinks have been flushed.
+    receipts: Vec<Receipt>,
+    /// Why the first of those that were refused was.
+    pub(crate) first_refusal: Option<String>,
+}
+
+/// Why a packet gives no window.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum Refusal {
+    /// Every model is for another node.
+    #[error("no model is for this node: give one by --model FILE or --model NODE=FILE")]
+    NoModel,
+    /// None of the models is the packet's.
+    #[error("packet is of a model that was not given, whose id ends in {found:02x}")]
+    Foreign {
+        /// The id's last byte.
+        found: u8,
+    },
+    /// It is damaged, or no packet.
+    #[error("{0}")]
+    Damaged(PacketError),
+}
+
+impl<'m> Gateway<'m> {
+    pub(crate) fn new(bank: Bank<'m>, profile: Profile, sinks: Vec<Box<dyn Sink>>) -> Self {
+        Self { bank, profile, nodes: BTreeMap::new(), sinks, receipts: Vec::new(), first_refusal: None }
+    }
+
+    /// How well each node is heard.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&str, &LinkQuality)> {
+        self.nodes.iter().map(|(name, node)| (&**name, &node.link))
+    }
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// Where a source or an output fails. A bad packet is no error: it is counted.
+    pub(crate) fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Packet(packet) => self.take_packet(packet)?,
+            Event::Bytes { node, bytes } => {
+                self.node(&node).pending.extend_from_slice(&bytes);
+                self.search(&node, false)?;
+            }
+            Event::Damaged { node, count } => self.node(&node).link.tally.damaged += count as usize,
+            Event::Ended { node } => self.search(&node, true)?,
+            Event::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Makes safe what was taken, and signs for it.
+    ///
+    /// # Errors
+    /// Where an output fails; nothing is signed then.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        for sink in &mut self.sinks {
+            sink.flush()?;
+        }
+        self.receipts.drain(..).for_each(Receipt::sign);
+        Ok(())
+    }
+
+    /// Ends all outputs.
+    ///
+    /// # Errors
+    /// Where one fails.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.settle()?;
+        self.sinks.drain(..).try_for_each(Sink::finish)
+    }
+
+    fn node(&mut self, name: &Arc<str>) -> &mut Node<'m> {
+        node(&mut self.nodes, name, self.bank.entries.len())
+    }
+
+    fn take_packet(&mut self, packet: Packet) -> Result<()> {
+        match self.decode(&packet.node, &packet.bytes, true) {
+            Ok(decoded) => self.deliver(&packet, decoded)?,
+            Err(refusal) => self.refuse(&packet.node, refusal),
+        }
+        self.receipts.extend(packet.receipt);
+        Ok(())
+    }
+
+    /// Finds the packets in a node's stream: a full one by its CRC, a bare one behind the one before.
+    fn search(&mut self, name: &Arc<str>, has_ended: bool) -> Result<()> {
+        let bytes = std::mem::take(&mut self.node(name).pending);
+        let (mut at, mut is_sound) = (0, true);
+        while at < bytes.len() && !self.node(name).is_lost {
+            match self.decode(name, &bytes[at..], false) {
+                Ok(decoded) => {
+                    let len = decoded.1.len;
+                    let packet = Packet {
+                        node: name.clone(),
+                        bytes: bytes[at..][..len].to_vec(),
+                        frame_counter: None,
+                        receipt: None,
+                    };
+                    self.deliver(&packet, decoded)?;
+                    at += len;
+                    is_sound = true;
+                }
+                Err(Refusal::Damaged(PacketError::Truncated)) if !has_ended => break,
+                Err(refusal) => {
+                    if is_sound {
+                        self.refuse(name, refusal);
+                    }
+                    is_sound = false;
+                    at += 1;
+                    self.node(name).is_lost = self.profile == Profile::Bare;
+                }
+            }
+        }
+        let node = self.node(name);
+        if !node.is_lost {
+            node.pending = bytes[at..].to_vec();
+        }
+        Ok(())
+    }
+
+    /// Reads the packet at the start of `bytes`, or all of them, into the code of the model that it turns out to be of.
+    fn decode(&mut self, name: &Arc<str>, bytes: &[u8], is_alone: bool) -> Result<(usize, Received), Refusal> {
+        let node = node(&mut self.nodes, name, self.bank.entries.len());
+        let mut refusal = Refusal::NoModel;
+        for index in self.bank.candidates(name) {
+            let entry = &mut self.bank.entries[index];
+            let packets = node.decoder(index, entry.model, self.profile);
+            let received = match is_alone {
+                true => packets.decode(bytes, &mut entry.code),
+                false => packets.decode_first(bytes, &mut entry.code),
+            };
+            match received {
+                Ok(received) => return Ok((index, received)),
+                // Of several models, the one that the packet names knows best what is wrong with it.
+                Err(PacketError::Model { found, .. }) if !matches!(refusal, Refusal::Damaged(_)) => {
+                    refusal = Refusal::Foreign { found };
+                }
+                Err(PacketError::Model { .. }) => {}
+                Err(error) => refusal = Refusal::Damaged(error),
+            }
+        }
+        Err(refusal)
+    }
+
+    fn refuse(&mut self, name: &Arc<str>, refusal: Refusal) {
+        let link = &mut self.node(name).link;
+        match refusal {
+            Refusal::NoModel | Refusal::Foreign { .. } => link.foreign += 1,
+            Refusal::Damaged(_) => link.tally.damaged += 1,
+        }
+        self.first_refusal.get_or_insert_with(|| format!("{name}: {refusal}"));
+    }
+
+    /// Decodes the code in the bank and gives its window to the sinks.
+    fn deliver(&mut self, packet: &Packet, (index, received): (usize, Received)) -> Result<()> {
+        let node = node(&mut self.nodes, &packet.node, self.bank.entries.len());
+        let arrival = match (received.sequence, packet.frame_counter) {
+            (None, Some(counter)) => node.note_counter(counter),
+            _ => received.arrival,
+        };
+        node.link.last = Some(Instant::now());
+        let is_new = node.link.tally.note(arrival);
+        // Whoever reads what several gateways publish removes duplicates; here, the first one may not have been confirmed yet.
+        if !is_new && packet.receipt.is_none() {
+            return Ok(());
+        }
+        if is_new {
+            node.link.windows += 1;
+            node.link.bytes += packet.bytes.len();
+        }
+        let entry = &mut self.bank.entries[index];
+        entry.decode()?;
+        let record = Record {
+            time_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
+            node: &packet.node,
+            model_id: entry.model.id(),
+            sequence: received.sequence.map(u32::from).or(packet.frame_counter),
+            arrival,
+            bytes: packet.bytes.len(),
+            frame: entry.model.frame(),
+            samples: &entry.samples,
+        };
+        for sink in self.sinks.iter_mut().filter(|sink| arrival != Arrival::Replayed || sink.takes_repeats()) {
+            sink.put(&record, packet.receipt.as_ref())?;
+        }
+        Ok(())
+    }
+}
+
+/// The node called `name`. Apart from [`Gateway::node`], for where the bank is borrowed too.
+fn node<'a, 'm>(nodes: &'a mut BTreeMap<Arc<str>, Node<'m>>, name: &Arc<str>, models: usize) -> &'a mut Node<'m> {
+    nodes.entry(name.clone()).or_insert_with(|| Node::new(models))
+}

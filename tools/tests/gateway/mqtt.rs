@@ -1,0 +1,132 @@
+//! Gateways at a broker: a fleet, and what becomes of its packets when gateways die.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Receiver;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use irmae_infer::Profile;
+use rumqttc::v5::mqttbytes::v5::Publish;
+use tempfile::TempDir;
+
+use crate::broker::Broker;
+use crate::support::{Case, Gateway, PATIENCE, Record, Sent, counts, wait_for};
+
+const NODES: usize = 100;
+const PACKETS_EACH: usize = 100;
+
+/// Windows that were published, without those that came before.
+#[derive(Default)]
+struct Windows {
+    by_packet: HashMap<(String, u64), Vec<f32>>,
+    repeated: usize,
+}
+
+impl Windows {
+    /// Takes what comes until there are `count`.
+    fn take(&mut self, messages: &Receiver<Publish>, count: usize) {
+        let deadline = Instant::now() + 2 * PATIENCE;
+        while self.by_packet.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(message) = messages.recv_timeout(left) else {
+                panic!("{} windows of {count}, {} repeated", self.by_packet.len(), self.repeated)
+            };
+            self.put(&message);
+        }
+    }
+
+    fn put(&mut self, message: &Publish) {
+        let record = Record::parse(&message.payload);
+        assert_eq!(message.topic, format!("windows/{}", record.node));
+        let packet = (record.node, record.sequence.expect("a number"));
+        match self.by_packet.get(&packet) {
+            Some(window) => {
+                assert!(*window == record.window, "the same packet, another window");
+                self.repeated += 1;
+            }
+            None => drop(self.by_packet.insert(packet, record.window)),
+        }
+    }
+}
+
+/// Packets of each node in turn, each with its topic.
+fn messages(fleet: &[Vec<Sent>], range: std::ops::Range<usize>) -> Vec<(String, Vec<u8>)> {
+    let turn = |i: usize| fleet.iter().enumerate().map(move |(node, sent)| (topic(node), sent[i].packet.clone()));
+    range.flat_map(turn).collect()
+}
+
+fn topic(node: usize) -> String {
+    format!("fleet/n{node}/up")
+}
+
+#[test]
+fn nothing_is_lost_when_a_gateway_of_a_group_is_killed() {
+    let (case, broker) = (Case::named("signal-i8"), Broker::start());
+    let fleet: Vec<_> = (0..NODES).map(|node| case.send(Profile::Full, node, PACKETS_EACH)).collect();
+    let start = || {
+        let url = broker.url("fleet/+/up");
+        let decoder = case.decoder_path();
+        Gateway::start(&["--model", &decoder, "--mqtt", &url, "--group", "g", "--publish", "windows", "--json"])
+    };
+    let [killed, stopped, last] = [start(), start(), start()];
+    for gateway in [&killed, &stopped, &last] {
+        gateway.says("subscribed to $share/g/fleet/+/up");
+    }
+    let received = broker.subscribe("windows/#");
+    let mut windows = Windows::default();
+
+    let is_accepted = broker.publish("first", messages(&fleet, 0..80));
+    windows.take(&received, 1000);
+    // Packets pile up under its name, unsigned.
+    killed.signal("-STOP");
+    sleep(Duration::from_millis(100));
+    killed.signal("-KILL");
+    is_accepted.recv_timeout(PATIENCE).expect("all are accepted");
+    windows.take(&received, NODES * 80);
+    // One that stops leaves nothing behind.
+    let report = stopped.stop();
+    assert!(counts(&report, ["windows"])[0] > 0 && report["lost"].is_null(), "{report}");
+    broker.publish("second", messages(&fleet, 80..PACKETS_EACH)).recv_timeout(PATIENCE).expect("all are accepted");
+    windows.take(&received, NODES * PACKETS_EACH);
+    assert_eq!(counts(&last.stop(), ["damaged", "foreign"]), [0, 0]);
+    received.try_iter().for_each(|message| windows.put(&message));
+
+    println!("{} windows, {} of them repeated", windows.by_packet.len() + windows.repeated, windows.repeated);
+    assert_eq!(windows.by_packet.len(), NODES * PACKETS_EACH);
+    for (node, sent) in fleet.iter().enumerate() {
+        for sent in sent {
+            let window = &windows.by_packet[&(format!("n{node}"), sent.sequence.into())];
+            assert!(*window == sent.window, "node {node}, packet {}", sent.sequence);
+        }
+    }
+    let orphans = broker.subscribe("irmae/g/orphans/+");
+    assert!(orphans.recv_timeout(Duration::from_millis(200)).is_err(), "no session is left alone");
+}
+
+#[test]
+fn a_gateway_that_comes_back_gets_what_it_missed() {
+    let (case, broker, folder) = (Case::named("signal-i8"), Broker::start(), TempDir::new().unwrap());
+    let sent = vec![case.send(Profile::Full, 1, 200)];
+    let start = |output: &std::path::Path| {
+        let [url, decoder] = [broker.url("fleet/+/up"), case.decoder_path()];
+        let files = ["--model", &decoder, "--jsonl", output.to_str().unwrap(), "--json"];
+        let gateway = Gateway::start(&[&files[..], &["--mqtt", &url, "--client-id", "hall"]].concat());
+        gateway.says("subscribed to fleet/+/up");
+        gateway
+    };
+    let outputs = [0, 1].map(|i| folder.path().join(format!("{i}.jsonl")));
+    let gateway = start(&outputs[0]);
+    broker.publish("first", messages(&sent, 0..50)).recv_timeout(PATIENCE).unwrap();
+    wait_for("windows", || (!Record::read(&outputs[0]).is_empty()).then_some(()));
+    gateway.signal("-KILL");
+    drop(gateway);
+    broker.publish("second", messages(&sent, 50..200)).recv_timeout(PATIENCE).unwrap();
+    let gateway = start(&outputs[1]);
+    let records = wait_for("windows", || {
+        let records = outputs.each_ref().map(|path| Record::read(path)).concat();
+        (199..=199).all(|sequence| records.iter().any(|record| record.sequence == Some(sequence))).then_some(records)
+    });
+    gateway.stop();
+    let windows: HashMap<_, _> = records.into_iter().map(|record| (record.sequence.unwrap(), record.window)).collect();
+    assert!((0..200).all(|i| windows[&(i as u64)] == sent[0][i].window));
+}
