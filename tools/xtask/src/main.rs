@@ -23,7 +23,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Fetch libtorch, Rust targets, QEMU and data sets into a cache; does nothing where all is there.
+    /// Fetch libtorch, Rust targets, QEMU, mosquitto and data sets into a cache; does nothing where all is there.
     ///
     /// The cache is $IRMAE_CACHE, else $XDG_CACHE_HOME/irmae, else ~/.cache/irmae.
     /// A libtorch named by LIBTORCH or LIBTORCH_USE_PYTORCH is used as it is.

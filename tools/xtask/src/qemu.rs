@@ -97,7 +97,7 @@ impl Qemu {
 
 /// Every folder of the copy that libraries were unpacked into, `:` between.
 /// Some lie one deeper than the architecture's folder (libpulsecommon, for one).
-fn library_path(prefix: &Path) -> String {
+pub(crate) fn library_path(prefix: &Path) -> String {
     let mut found = Vec::new();
     for top in ["lib", "usr/lib"] {
         collect_library_dirs(&prefix.join(top), 2, &mut found);

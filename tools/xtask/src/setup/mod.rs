@@ -7,6 +7,7 @@ mod data;
 mod debian;
 mod error;
 mod libtorch;
+mod mosquitto;
 pub(crate) mod onnxruntime;
 mod python;
 mod qemu;
@@ -32,6 +33,8 @@ pub(crate) enum Need {
     Rust,
     /// Emulators for Cortex-M, 32-bit RISC-V and aarch64.
     Qemu,
+    /// The broker that tests of the gateway start.
+    Mosquitto,
     /// onnxruntime, which the bench alone needs.
     Onnxruntime,
     /// A data set.
@@ -40,11 +43,12 @@ pub(crate) enum Need {
 
 impl Need {
     /// Everything that builds, tests and the demo need, in the order of being cheap to miss.
-    pub(crate) const ALL: [Need; 8] = [
+    pub(crate) const ALL: [Need; 9] = [
         Need::Compiler,
         Need::Rust,
         Need::Libtorch,
         Need::Qemu,
+        Need::Mosquitto,
         Need::Data(DataSet::FashionMnist),
         Need::Data(DataSet::Mnist),
         Need::Data(DataSet::EcgMitbih208),
@@ -58,6 +62,7 @@ impl Need {
             Need::Libtorch => libtorch::ready(env),
             Need::Rust => rust::missing().ok()?.is_empty().then(|| "installed".into()),
             Need::Qemu => qemu::ready(env),
+            Need::Mosquitto => mosquitto::ready(env),
             Need::Onnxruntime => onnxruntime::ready(env),
             Need::Data(set) => set.ready(env),
         }
@@ -72,6 +77,7 @@ impl Need {
             Need::Libtorch => libtorch::obtain(workshop),
             Need::Rust => rust::obtain(workshop),
             Need::Qemu => qemu::obtain(workshop),
+            Need::Mosquitto => mosquitto::obtain(workshop),
             Need::Onnxruntime => onnxruntime::obtain(workshop),
             Need::Data(set) => set.obtain(workshop),
         }
@@ -90,6 +96,7 @@ impl fmt::Display for Need {
             Need::Libtorch => f.write_str("libtorch"),
             Need::Rust => f.write_str("Rust targets"),
             Need::Qemu => f.write_str("QEMU"),
+            Need::Mosquitto => f.write_str("mosquitto"),
             Need::Onnxruntime => f.write_str("onnxruntime"),
             Need::Data(set) => write!(f, "data set {}", set.name()),
         }
