@@ -14,6 +14,9 @@ use super::intake::{Event, Packet, Receipt};
 use super::node::{LinkQuality, Node};
 use super::sink::{Record, Sink};
 
+/// Packets taken before outputs are made safe.
+const BATCH: usize = 1024;
+
 /// All nodes and models of a gateway, and where windows go.
 pub(crate) struct Gateway<'m> {
     bank: Bank<'m>,
@@ -22,6 +25,8 @@ pub(crate) struct Gateway<'m> {
     sinks: Vec<Box<dyn Sink>>,
     /// To be signed once the sinks have been flushed.
     receipts: Vec<Receipt>,
+    /// Packets taken since then.
+    unsettled: usize,
     /// Why the first of those that were refused was.
     pub(crate) first_refusal: Option<String>,
 }
@@ -45,7 +50,7 @@ enum Refusal {
 
 impl<'m> Gateway<'m> {
     pub(crate) fn new(bank: Bank<'m>, profile: Profile, sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self { bank, profile, nodes: BTreeMap::new(), sinks, receipts: Vec::new(), first_refusal: None }
+        Self { bank, profile, nodes: BTreeMap::new(), sinks, receipts: Vec::new(), unsettled: 0, first_refusal: None }
     }
 
     /// How well each node is heard.
@@ -64,11 +69,21 @@ impl<'m> Gateway<'m> {
                 self.node(&node).pending.extend_from_slice(&bytes);
                 self.search(&node, false)?;
             }
-            Event::Damaged { node, count } => self.node(&node).link.tally.damaged += count as usize,
+            Event::Frames { node, packets, damaged } => {
+                self.node(&node).link.tally.damaged += damaged as usize;
+                for bytes in packets {
+                    self.take_packet(Packet { node: node.clone(), bytes, frame_counter: None, receipt: None })?;
+                }
+            }
             Event::Ended { node } => self.search(&node, true)?,
             Event::Failed(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Whether enough was taken that it should be made safe.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsettled >= BATCH
     }
 
     /// Makes safe what was taken, and signs for it.
@@ -80,6 +95,7 @@ impl<'m> Gateway<'m> {
             sink.flush()?;
         }
         self.receipts.drain(..).for_each(Receipt::sign);
+        self.unsettled = 0;
         Ok(())
     }
 
@@ -182,6 +198,7 @@ impl<'m> Gateway<'m> {
             _ => received.arrival,
         };
         node.link.last = Some(Instant::now());
+        self.unsettled += 1;
         let is_new = node.link.tally.note(arrival);
         // Whoever reads what several gateways publish removes duplicates; here, the first one may not have been confirmed yet.
         if !is_new && packet.receipt.is_none() {

@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 
-/// Events that may wait for the gateway. Subscriptions limit what they have under way to less, so that only streams ever wait.
-pub(crate) const QUEUE_LEN: usize = 4096;
+/// Events that may wait for the gateway. Subscriptions limit what they have under way to less, so that only streams and datagrams
+/// ever wait.
+pub(crate) const QUEUE_LEN: usize = 2048;
 
 /// Where sources put their events; the queue ends when all of them have ended.
 pub(crate) type Intake = SyncSender<Event>;
 
 /// What a source has seen.
 pub(crate) enum Event {
-    /// One packet, alone.
+    /// A message that is a packet.
     Packet(Packet),
+    /// Packets that were marked off in a stream, and how many frames or messages hold none.
+    Frames { node: Arc<str>, packets: Vec<Vec<u8>>, damaged: u32 },
     /// The next bytes of a stream that nothing marks off.
     Bytes { node: Arc<str>, bytes: Vec<u8> },
-    /// Frames or messages that hold no packet.
-    Damaged { node: Arc<str>, count: u32 },
     /// A node's stream has ended.
     Ended { node: Arc<str> },
     /// A source cannot go on.

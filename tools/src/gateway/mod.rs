@@ -35,8 +35,6 @@ use crate::link::{Framing, Profile};
 
 /// How long to wait for packets before looking at other things.
 const TICK: Duration = Duration::from_millis(100);
-/// Events taken before outputs are made safe.
-const BATCH: usize = 1024;
 
 /// Receive packets of many nodes and write out their windows.
 #[derive(clap::Args)]
@@ -118,14 +116,15 @@ fn serve(
     report: &mut Report,
 ) -> Result<()> {
     loop {
-        let first = match events.recv_timeout(TICK) {
+        let mut next = match events.recv_timeout(TICK) {
             Ok(event) => Some(event),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         let start = Instant::now();
-        for event in first.into_iter().chain(events.try_iter().take(BATCH)) {
+        while let Some(event) = next {
             gateway.take(event)?;
+            next = if gateway.is_full() { None } else { events.try_recv().ok() };
         }
         gateway.settle()?;
         report.busy += start.elapsed();

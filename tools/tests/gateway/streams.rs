@@ -187,15 +187,19 @@ fn arrays_of_connected_nodes_are_whole_at_any_time() {
 #[test]
 fn a_serial_line_is_read() {
     let (case, folder) = (Case::named("signal-i8"), TempDir::new().unwrap());
-    let (mut node, line) = TTYPort::pair().unwrap();
+    let (mut node, mut line) = TTYPort::pair().unwrap();
+    line.set_exclusive(false).unwrap();
     let path = line.name().unwrap();
+    // As a cable that stays in, but not as one of two who read it.
+    let cable = fs::File::open(&path).unwrap();
+    drop(line);
     let output = folder.path().join("y.jsonl");
     let files = ["--model", &case.decoder_path(), "--jsonl", output.to_str().unwrap(), "--json"];
     let sent = case.send(Profile::Full, 5, 10);
-    // Only one may have the line open.
-    drop(line);
     let gateway = Gateway::start(&[&files[..], &["--serial", &format!("{path}:115200")]].concat());
+    gateway.says("reading ");
     node.write_all(&frames(&sent)).unwrap();
+    drop(cable);
     wait_for("windows", || (Record::read(&output).len() == 10).then_some(()));
     assert_eq!(counts(&gateway.stop(), COUNTS), [10, 0, 0, 0, 0, 0]);
     let windows: Vec<_> = Record::read(&output).into_iter().map(|record| record.window).collect();

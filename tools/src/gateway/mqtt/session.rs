@@ -2,13 +2,17 @@
 //!
 //! Each gateway of a group has a session of its own at the broker, which keeps what the gateway has not signed for. MQTT leaves it
 //! open what becomes of that when a gateway dies, and some brokers throw it away with the session. So sessions are made to outlive
-//! their connections, and a gateway's last will, a retained message, says whose session is an orphan. The others then connect under
-//! its name; the last to do so wins. It leaves the shared subscription, so that nothing new comes, and sends itself a message: when
-//! that arrives, all that lay there before it has. Then it ends the session. A gateway that stops ends its own in the same way.
+//! their connections, and a gateway's last will, a retained message, says that its session is an orphan. After a pause, which is
+//! another one for each, one of the others connects under its name and takes that message back; its own will would bring it again.
+//! It leaves the shared subscription, so that nothing new comes, and sends itself a message: when that arrives, all that lay there
+//! before it has. Then it ends the session. A gateway that stops ends its own in the same way.
+//!
+//! Should two take over the same session, the broker lets the last one have it, and what the first one had not signed for comes again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use rumqttc::Outgoing;
@@ -26,6 +30,8 @@ use crate::gateway::source::message;
 const SESSION_EXPIRY_S: u32 = 24 * 3600;
 /// How long a gateway may be out of sight before its session counts as one.
 const WILL_DELAY_S: u32 = 2;
+/// How long to wait for another gateway to take over an orphan, at most.
+const ADOPTION_PAUSE_MS: u64 = 1000;
 /// Messages under way at a time.
 const RECEIVE_MAX: u16 = 128;
 
@@ -52,6 +58,11 @@ impl Subscription {
     /// Where wills say that the session of `client_id` is an orphan, if anyone asks for that.
     fn orphan_topic(&self, client_id: &str) -> Option<String> {
         Some(format!("irmae/{}/orphans/{client_id}", self.group.as_ref()?))
+    }
+
+    /// Whose session a message of that topic is about.
+    fn orphan<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        topic.strip_prefix(&self.orphan_topic("")?)
     }
 
     fn options(&self, client_id: &str) -> MqttOptions {
@@ -89,7 +100,7 @@ impl Subscriber {
     pub(crate) fn start(subscription: Subscription, intake: Intake) -> Result<Self> {
         let client_id = subscription.client_id.clone().unwrap_or_else(new_client_id);
         let address = subscription.address.clone();
-        let group = Arc::new(Group { subscription, intake, adopted: Mutex::default() });
+        let group = Arc::new(Group { subscription, intake, orphans: Mutex::default() });
         let (session, mut connection) = Session::new(group, client_id, Role::Own);
         address.wait_for(&mut connection)?;
         session.greet()?;
@@ -109,8 +120,8 @@ impl Subscriber {
 struct Group {
     subscription: Subscription,
     intake: Intake,
-    /// Names of the sessions that are being taken over here.
-    adopted: Mutex<HashSet<String>>,
+    /// Names of the sessions that nobody has taken over.
+    orphans: Mutex<HashSet<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -152,15 +163,15 @@ impl Session {
 
     /// What to ask of the broker at the start of each connection.
     fn greet(&self) -> Result<()> {
+        let subscription = &self.group.subscription;
+        if let Some(topic) = subscription.orphan_topic(&self.client_id) {
+            self.client.publish(topic, QoS::AtLeastOnce, true, "")?;
+        }
         if self.lock().is_leaving {
             return self.leave();
         }
-        self.client.subscribe(self.group.subscription.filter(), QoS::AtLeastOnce)?;
-        if let Some(topic) = self.group.subscription.orphan_topic(&self.client_id) {
-            // An earlier life's.
-            self.client.publish(topic, QoS::AtLeastOnce, true, "")?;
-        }
-        if let Some(topic) = self.group.subscription.orphan_topic("+") {
+        self.client.subscribe(subscription.filter(), QoS::AtLeastOnce)?;
+        if let Some(topic) = subscription.orphan_topic("+") {
             self.client.subscribe(topic, QoS::AtLeastOnce)?;
         }
         Ok(())
@@ -210,9 +221,6 @@ impl Session {
             if state.has_all && state.unsigned == 0 {
                 state.has_all = false;
                 drop(state);
-                if let Some(topic) = self.group.subscription.orphan_topic(&self.client_id) {
-                    self.client.publish(topic, QoS::AtLeastOnce, true, "")?;
-                }
                 self.client.disconnect()?;
             }
         }
@@ -251,29 +259,32 @@ impl Session {
         if *topic == self.end_topic() {
             self.client.ack(publish)?;
             self.lock().has_all = true;
-        } else if self.group.subscription.orphan_topic("").is_some_and(|prefix| topic.starts_with(&prefix)) {
+        } else if let Some(client_id) = self.group.subscription.orphan(&topic) {
             self.client.ack(publish)?;
-            self.adopt(&String::from_utf8_lossy(&publish.payload));
+            self.note_orphan(client_id, !publish.payload.is_empty());
         } else {
             self.hand_on(&topic, publish)?;
         }
         Ok(())
     }
 
-    /// Takes over the session of another gateway, in a thread of its own.
-    fn adopt(&self, client_id: &str) {
-        if client_id.is_empty() || client_id == self.client_id || self.lock().is_leaving {
+    /// Takes over the session of another gateway, in a thread of its own, unless yet another one does.
+    fn note_orphan(&self, client_id: &str, is_orphan: bool) {
+        if !is_orphan {
+            self.group.orphans().remove(client_id);
             return;
         }
-        let group = self.group.clone();
-        if !group.adopted().insert(client_id.into()) {
+        if client_id == self.client_id || self.lock().is_leaving || !self.group.orphans().insert(client_id.into()) {
             return;
         }
-        eprintln!("taking over the session of {client_id}");
-        let (session, connection) = Session::new(group.clone(), client_id.into(), Role::Adopted);
+        let (group, client_id) = (self.group.clone(), client_id.to_string());
         thread::spawn(move || {
-            session.serve(connection);
-            group.adopted().remove(&session.client_id);
+            thread::sleep(Duration::from_millis(rand::random_range(0..ADOPTION_PAUSE_MS)));
+            if group.orphans().remove(&client_id) {
+                eprintln!("taking over the session of {client_id}");
+                let (session, connection) = Session::new(group, client_id, Role::Adopted);
+                session.serve(connection);
+            }
         });
     }
 
@@ -327,8 +338,8 @@ impl Session {
 }
 
 impl Group {
-    fn adopted(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn orphans(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn event(node: Arc<str>, message: &[u8], f_port: Option<u8>) -> Optio
     match uplink::open(message, f_port) {
         Uplink::None => Some(Event::Packet(packet(node, message.to_vec(), None))),
         Uplink::Packet { node, bytes, frame_counter } => Some(Event::Packet(packet(node, bytes, Some(frame_counter)))),
-        Uplink::Damaged => Some(Event::Damaged { node, count: 1 }),
+        Uplink::Damaged => Some(Event::Frames { node, packets: Vec::new(), damaged: 1 }),
         Uplink::Other => None,
     }
 }

@@ -52,6 +52,7 @@ impl Sources {
             let (path, baud_rate) = split_baud_rate(port);
             let open = || serialport::new(path, baud_rate).timeout(SERIAL_WAIT).open();
             let serial = open().with_context(|| format!("cannot open the serial port {path}"))?;
+            eprintln!("reading {path} at {baud_rate} baud");
             spawn(path.rsplit('/').next().unwrap_or(path), serial, framing, intake);
         }
         for address in &self.tcp {

@@ -7,11 +7,11 @@ use std::sync::mpsc::SendError;
 use irmae_infer::framing::{DELIMITER, FrameReader};
 use irmae_infer::packet::MAX_PACKET_LEN;
 
-use crate::gateway::intake::{Event, Intake, Packet};
+use crate::gateway::intake::{Event, Intake};
 use crate::link::Framing;
 
 /// Bytes read at a time.
-const CHUNK_LEN: usize = 1 << 16;
+const CHUNK_LEN: usize = 1 << 12;
 
 /// Reads a stream to its end, and hands on its packets.
 ///
@@ -60,17 +60,12 @@ struct Frames<'a> {
 
 impl Frames<'_> {
     fn push(&mut self, bytes: &[u8]) -> Result<(), SendError<Event>> {
-        for &byte in bytes {
-            if let Some(packet) = self.reader.push(byte) {
-                let (node, bytes) = (self.node.clone(), packet.to_vec());
-                self.intake.send(Event::Packet(Packet { node, bytes, frame_counter: None, receipt: None }))?;
-            }
+        let packets: Vec<_> = bytes.iter().filter_map(|&byte| self.reader.push(byte).map(<[u8]>::to_vec)).collect();
+        let damaged = self.reader.dropped() - self.dropped;
+        if packets.is_empty() && damaged == 0 {
+            return Ok(());
         }
-        let count = self.reader.dropped() - self.dropped;
-        if count > 0 {
-            self.dropped += count;
-            self.intake.send(Event::Damaged { node: self.node.clone(), count })?;
-        }
-        Ok(())
+        self.dropped += damaged;
+        self.intake.send(Event::Frames { node: self.node.clone(), packets, damaged })
     }
 }
