@@ -187,7 +187,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["inspect", "encode", "decode"] {
+    for verb in ["inspect", "encode", "decode", "gateway"] {
         let help = String::from_utf8(irmae(&[verb, "--help"]).stdout).unwrap();
         assert!(help.contains("Example"), "{verb}");
     }

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use irmae_infer::Profile;
 use irmae_infer::code::PacketError;
-use irmae_infer::packet::{Arrival, Received};
+use irmae_infer::packet::Received;
 
 use super::bank::Bank;
 use super::intake::{Event, Packet, Receipt};
@@ -23,6 +23,9 @@ pub(crate) struct Gateway<'m> {
     profile: Profile,
     nodes: BTreeMap<Arc<str>, Node<'m>>,
     sinks: Vec<Box<dyn Sink>>,
+    /// Whether other gateways take a part of the packets: then what is missing here is not lost, and a number that has come before
+    /// may be another packet's.
+    pub(crate) is_shared: bool,
     /// To be signed once the sinks have been flushed.
     receipts: Vec<Receipt>,
     /// Packets taken since then.
@@ -49,8 +52,18 @@ enum Refusal {
 }
 
 impl<'m> Gateway<'m> {
-    pub(crate) fn new(bank: Bank<'m>, profile: Profile, sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self { bank, profile, nodes: BTreeMap::new(), sinks, receipts: Vec::new(), unsettled: 0, first_refusal: None }
+    /// A gateway that has heard of no node yet.
+    pub(crate) fn new(bank: Bank<'m>, profile: Profile, sinks: Vec<Box<dyn Sink>>, is_shared: bool) -> Self {
+        Self {
+            bank,
+            profile,
+            nodes: BTreeMap::new(),
+            sinks,
+            is_shared,
+            receipts: Vec::new(),
+            unsettled: 0,
+            first_refusal: None,
+        }
     }
 
     /// How well each node is heard.
@@ -199,14 +212,12 @@ impl<'m> Gateway<'m> {
         };
         node.link.last = Some(Instant::now());
         self.unsettled += 1;
-        let is_new = node.link.tally.note(arrival);
-        // Whoever reads what several gateways publish removes duplicates; here, the first one may not have been confirmed yet.
-        if !is_new && packet.receipt.is_none() {
-            return Ok(());
-        }
+        let is_new = node.link.tally.note(arrival) || self.is_shared;
         if is_new {
             node.link.windows += 1;
             node.link.bytes += packet.bytes.len();
+        } else if packet.receipt.is_none() {
+            return Ok(());
         }
         let entry = &mut self.bank.entries[index];
         entry.decode()?;
@@ -220,7 +231,7 @@ impl<'m> Gateway<'m> {
             frame: entry.model.frame(),
             samples: &entry.samples,
         };
-        for sink in self.sinks.iter_mut().filter(|sink| arrival != Arrival::Replayed || sink.takes_repeats()) {
+        for sink in self.sinks.iter_mut().filter(|sink| is_new || sink.takes_repeats()) {
             sink.put(&record, packet.receipt.as_ref())?;
         }
         Ok(())

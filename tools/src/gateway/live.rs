@@ -17,7 +17,6 @@ use ratatui::{DefaultTerminal, Frame};
 use super::core::Gateway;
 use super::intake::Receipt;
 use super::node::LinkQuality;
-use super::report::Report;
 use super::sink::{Record, Sink, in_file_order, with_values};
 
 /// Between two pictures.
@@ -63,7 +62,7 @@ impl Live {
     ///
     /// # Errors
     /// Where the terminal fails.
-    pub(crate) fn show(&mut self, gateway: &Gateway<'_>, report: &Report) -> Result<bool> {
+    pub(crate) fn show(&mut self, gateway: &Gateway<'_>) -> Result<bool> {
         if self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
             return Ok(false);
         }
@@ -80,7 +79,7 @@ impl Live {
                 }
             }
         }
-        self.terminal.draw(|frame| self.view.draw(frame, &links, report.is_shared))?;
+        self.terminal.draw(|frame| self.view.draw(frame, &links, gateway.is_shared))?;
         Ok(false)
     }
 }

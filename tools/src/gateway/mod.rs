@@ -27,7 +27,7 @@ use self::bank::{Bank, ModelArg};
 use self::core::Gateway;
 use self::intake::{Event, QUEUE_LEN};
 use self::live::Live;
-use self::mqtt::{Address, Subscriber, Subscription};
+use self::mqtt::{Address, Leaving, Subscriber, Subscription};
 use self::output::Outputs;
 use self::report::Report;
 use self::source::Sources;
@@ -56,7 +56,7 @@ pub(crate) struct Args {
     /// Share the subscription with all gateways of this name
     #[arg(long, value_name = "NAME", requires = "mqtt")]
     group: Option<String>,
-    /// Name of this gateway at the broker, which keeps what comes while it is away [default: a new one each time]
+    /// Name of this gateway at the broker, which keeps for it, without --group, what comes while it is away [default: a new one]
     #[arg(long, value_name = "NAME", requires = "mqtt")]
     client_id: Option<String>,
     /// Port of the LoRaWAN uplinks that hold packets [default: any]
@@ -90,13 +90,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut sinks = args.outputs.open(&models, args.mqtt.first())?;
     let mut live = args.live.then(Live::start).transpose()?;
     sinks.extend(live.as_ref().map(Live::sink));
-    let mut gateway = Gateway::new(bank, args.profile.into(), sinks);
+    let mut gateway = Gateway::new(bank, args.profile.into(), sinks, args.group.is_some());
     let (intake, events) = sync_channel(QUEUE_LEN);
     let mut subscribers = args.subscribe(&intake)?;
     args.sources.start(args.framing, args.f_port, &intake)?;
     drop(intake);
 
-    let mut report = Report::new(args.group.is_some());
+    let mut report = Report::new();
     let outcome = serve(&mut gateway, &events, &mut subscribers, live.as_mut(), &stop, &mut report);
     // Whatever happened, what was received is written out.
     let outcome = outcome.and(gateway.finish());
@@ -115,6 +115,7 @@ fn serve(
     stop: &AtomicBool,
     report: &mut Report,
 ) -> Result<()> {
+    let mut leaving: Option<Vec<Leaving>> = None;
     loop {
         let mut next = match events.recv_timeout(TICK) {
             Ok(event) => Some(event),
@@ -128,13 +129,12 @@ fn serve(
         }
         gateway.settle()?;
         report.busy += start.elapsed();
-        let is_quit = live.as_mut().map_or(Ok(false), |live| live.show(gateway, report))?;
-        if is_quit || stop.load(Ordering::Relaxed) {
-            if subscribers.is_empty() {
-                return Ok(());
-            }
-            // Their sessions end when all that is under way has come; so does the queue, then.
-            subscribers.drain(..).try_for_each(|subscriber| subscriber.stop())?;
+        let is_quit = live.as_mut().map_or(Ok(false), |live| live.show(gateway))?;
+        if leaving.is_none() && (is_quit || stop.load(Ordering::Relaxed)) {
+            leaving = Some(subscribers.drain(..).map(Subscriber::stop).collect::<Result<_>>()?);
+        }
+        if leaving.as_ref().is_some_and(|leaving| leaving.iter().all(Leaving::is_done)) {
+            return Ok(());
         }
     }
 }
@@ -153,6 +153,9 @@ impl Args {
                 "--mqtt: {} is no topic filter: # may only be its last level, and + must be a whole one",
                 address.topic
             );
+        }
+        if self.client_id.is_some() && self.mqtt.len() > 1 {
+            bail!("--client-id: a broker has one session of that name, and --mqtt asks for several");
         }
         if self.group.as_ref().is_some_and(|group| group.is_empty() || group.contains(['/', '+', '#'])) {
             bail!("--group: a name must not be empty or have /, + or #");

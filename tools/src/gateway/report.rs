@@ -12,8 +12,6 @@ pub(crate) struct Report {
     start: Instant,
     /// Time spent on packets, and not on waiting for them.
     pub(crate) busy: Duration,
-    /// Whether other gateways take a part of the packets, so that what is missing here is not lost.
-    pub(crate) is_shared: bool,
 }
 
 /// Sums over all nodes.
@@ -27,13 +25,14 @@ struct Total {
 }
 
 impl Report {
-    pub(crate) fn new(is_shared: bool) -> Self {
-        Self { start: Instant::now(), busy: Duration::ZERO, is_shared }
+    /// From now on.
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), busy: Duration::ZERO }
     }
 
     /// To standard output as JSON, or in words to standard error.
     pub(crate) fn print(&self, gateway: &Gateway<'_>, as_json: bool) {
-        let total = self.total(gateway);
+        let total = total(gateway);
         if let Some(refusal) = &gateway.first_refusal {
             eprintln!("warning: {} packets refused; the first one: {refusal}", total.foreign + total.tally.damaged);
         }
@@ -47,7 +46,7 @@ impl Report {
                 "nodes": total.nodes,
                 "windows": total.windows,
                 "bytes": total.bytes,
-                "lost": (!self.is_shared).then_some(total.tally.lost),
+                "lost": (!gateway.is_shared).then_some(total.tally.lost),
                 "replayed": total.tally.replayed,
                 "out_of_order": total.tally.out_of_order,
                 "damaged": total.tally.damaged,
@@ -65,21 +64,21 @@ impl Report {
             );
         }
     }
+}
 
-    fn total(&self, gateway: &Gateway<'_>) -> Total {
-        let mut total = Total::default();
-        for (_, link) in gateway.links() {
-            total.nodes += 1;
-            total.windows += link.windows;
-            total.bytes += link.bytes;
-            total.foreign += link.foreign;
-            if !self.is_shared {
-                total.tally.lost += link.tally.lost;
-            }
-            total.tally.replayed += link.tally.replayed;
-            total.tally.out_of_order += link.tally.out_of_order;
-            total.tally.damaged += link.tally.damaged;
+fn total(gateway: &Gateway<'_>) -> Total {
+    let mut total = Total::default();
+    for (_, link) in gateway.links() {
+        total.nodes += 1;
+        total.windows += link.windows;
+        total.bytes += link.bytes;
+        total.foreign += link.foreign;
+        if !gateway.is_shared {
+            total.tally.lost += link.tally.lost;
         }
-        total
+        total.tally.replayed += link.tally.replayed;
+        total.tally.out_of_order += link.tally.out_of_order;
+        total.tally.damaged += link.tally.damaged;
     }
+    total
 }

@@ -1,6 +1,7 @@
 //! Gateways at a broker: a fleet, and what becomes of its packets when gateways die.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -108,27 +109,35 @@ fn nothing_is_lost_when_a_gateway_of_a_group_is_killed() {
 #[test]
 fn a_gateway_that_comes_back_gets_what_it_missed() {
     let (case, broker, folder) = (Case::named("signal-i8"), Broker::start(), TempDir::new().unwrap());
-    let sent = vec![case.send(Profile::Full, 1, 200)];
-    let start = |output: &std::path::Path| {
+    let fleet = [case.send(Profile::Full, 1, 240)];
+    let outputs = [0, 1, 2].map(|i| folder.path().join(format!("{i}.jsonl")));
+    let start = |output: &Path| {
         let [url, decoder] = [broker.url("fleet/+/up"), case.decoder_path()];
         let files = ["--model", &decoder, "--jsonl", output.to_str().unwrap(), "--json"];
-        let gateway = Gateway::start(&[&files[..], &["--mqtt", &url, "--client-id", "hall"]].concat());
+        // Beside a source that never ends.
+        let sources = ["--mqtt", &url, "--client-id", "hall", "--udp", "127.0.0.1:0"];
+        let gateway = Gateway::start(&[&files[..], &sources].concat());
         gateway.says("subscribed to fleet/+/up");
         gateway
     };
-    let outputs = [0, 1].map(|i| folder.path().join(format!("{i}.jsonl")));
-    let gateway = start(&outputs[0]);
-    broker.publish("first", messages(&sent, 0..50)).recv_timeout(PATIENCE).unwrap();
-    wait_for("windows", || (!Record::read(&outputs[0]).is_empty()).then_some(()));
-    gateway.signal("-KILL");
-    drop(gateway);
-    broker.publish("second", messages(&sent, 50..200)).recv_timeout(PATIENCE).unwrap();
-    let gateway = start(&outputs[1]);
-    let records = wait_for("windows", || {
-        let records = outputs.each_ref().map(|path| Record::read(path)).concat();
-        (199..=199).all(|sequence| records.iter().any(|record| record.sequence == Some(sequence))).then_some(records)
-    });
+    for (output, (end, range)) in outputs.iter().zip([("-KILL", 0..80), ("-INT", 80..160), ("-INT", 160..240)]) {
+        let gateway = start(output);
+        let last = range.end as u64 - 41;
+        broker.publish("here", messages(&fleet, range.start..range.end - 40)).recv_timeout(PATIENCE).unwrap();
+        wait_for("windows", || Record::read(output).iter().any(|record| record.sequence == Some(last)).then_some(()));
+        gateway.signal(end);
+        if end == "-INT" {
+            gateway.end();
+        } else {
+            drop(gateway);
+        }
+        broker.publish("away", messages(&fleet, range.end - 40..range.end)).recv_timeout(PATIENCE).unwrap();
+    }
+    let output = folder.path().join("last.jsonl");
+    let gateway = start(&output);
+    wait_for("windows", || Record::read(&output).iter().any(|record| record.sequence == Some(239)).then_some(()));
     gateway.stop();
-    let windows: HashMap<_, _> = records.into_iter().map(|record| (record.sequence.unwrap(), record.window)).collect();
-    assert!((0..200).all(|i| windows[&(i as u64)] == sent[0][i].window));
+    let records = outputs.iter().chain([&output]).flat_map(|path| Record::read(path));
+    let windows: HashMap<_, _> = records.map(|record| (record.sequence.unwrap(), record.window)).collect();
+    assert!((0..240).all(|i| windows[&(i as u64)] == fleet[0][i].window));
 }

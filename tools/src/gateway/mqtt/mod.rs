@@ -5,6 +5,7 @@
 
 mod publisher;
 mod session;
+mod subscription;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use rumqttc::v5::mqttbytes::{valid_filter, valid_topic};
 use rumqttc::v5::{Connection, MqttOptions};
 
 pub(crate) use publisher::Publisher;
-pub(crate) use session::{Subscriber, Subscription};
+pub(crate) use session::{Leaving, Subscriber};
+pub(crate) use subscription::Subscription;
 
 const PORT: u16 = 1883;
 /// A broker notices after one and a half of this that a machine has gone.

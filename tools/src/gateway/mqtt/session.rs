@@ -10,82 +10,22 @@
 //! Should two take over the same session, the broker lets the last one have it, and what the first one had not signed for comes again.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    DisconnectReasonCode, LastWill, LastWillProperties, Packet, Publish, SubAck, SubscribeReasonCode,
-};
-use rumqttc::v5::{Client, Connection, ConnectionError, Event, MqttOptions, StateError};
+use rumqttc::v5::mqttbytes::v5::{DisconnectReasonCode, Packet, Publish, SubAck, SubscribeReasonCode};
+use rumqttc::v5::{Client, Connection, ConnectionError, Event, StateError};
 
-use super::{Address, PAUSE, REQUESTS, new_client_id};
+use super::{PAUSE, REQUESTS, Subscription, new_client_id};
 use crate::gateway::intake::{self, Intake, Receipt};
 use crate::gateway::source::message;
 
-/// How long a broker keeps an orphan.
-const SESSION_EXPIRY_S: u32 = 24 * 3600;
-/// How long a gateway may be out of sight before its session counts as one.
-const WILL_DELAY_S: u32 = 2;
 /// How long to wait for another gateway to take over an orphan, at most.
 const ADOPTION_PAUSE_MS: u64 = 1000;
-/// Messages under way at a time.
-const RECEIVE_MAX: u16 = 128;
-
-/// What is subscribed to.
-#[derive(Debug, Clone)]
-pub(crate) struct Subscription {
-    pub(crate) address: Address,
-    /// The gateways that share it.
-    pub(crate) group: Option<String>,
-    /// A name that a gateway keeps from run to run, and its session with it.
-    pub(crate) client_id: Option<String>,
-    /// Port of the LoRaWAN uplinks that hold packets.
-    pub(crate) f_port: Option<u8>,
-}
-
-impl Subscription {
-    fn filter(&self) -> String {
-        match &self.group {
-            Some(group) => format!("$share/{group}/{}", self.address.topic),
-            None => self.address.topic.clone(),
-        }
-    }
-
-    /// Where wills say that the session of `client_id` is an orphan, if anyone asks for that.
-    fn orphan_topic(&self, client_id: &str) -> Option<String> {
-        Some(format!("irmae/{}/orphans/{client_id}", self.group.as_ref()?))
-    }
-
-    /// Whose session a message of that topic is about.
-    fn orphan<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        topic.strip_prefix(&self.orphan_topic("")?)
-    }
-
-    fn options(&self, client_id: &str) -> MqttOptions {
-        let mut options = self.address.options(client_id);
-        options.set_manual_acks(true).set_receive_maximum(Some(RECEIVE_MAX));
-        if self.group.is_some() || self.client_id.is_some() {
-            options.set_clean_start(false).set_session_expiry_interval(Some(SESSION_EXPIRY_S));
-        }
-        if let Some(topic) = self.orphan_topic(client_id) {
-            let properties = LastWillProperties {
-                delay_interval: Some(WILL_DELAY_S),
-                payload_format_indicator: None,
-                message_expiry_interval: Some(SESSION_EXPIRY_S),
-                content_type: None,
-                response_topic: None,
-                correlation_data: None,
-                user_properties: Vec::new(),
-            };
-            options.set_last_will(LastWill::new(topic, client_id, QoS::AtLeastOnce, true, Some(properties)));
-        }
-        options
-    }
-}
 
 /// A gateway's own session, and those that it takes over.
 pub(crate) struct Subscriber {
@@ -109,10 +49,29 @@ impl Subscriber {
         Ok(Self { session })
     }
 
-    /// Takes what is under way, and ends the session.
-    pub(crate) fn stop(&self) -> Result<()> {
-        self.session.lock().is_leaving = true;
-        self.session.leave()
+    /// Takes what is under way, and ends the session; or leaves it behind where it is to wait for the gateway's return.
+    ///
+    /// # Errors
+    /// Where the session has ended already.
+    pub(crate) fn stop(self) -> Result<Leaving> {
+        let Self { session } = self;
+        session.lock().is_leaving = true;
+        if session.group.subscription.waits() {
+            session.client.disconnect()?
+        } else {
+            session.leave()?
+        }
+        Ok(Leaving(Arc::downgrade(&session.group)))
+    }
+}
+
+/// A subscription that is coming to its end.
+pub(crate) struct Leaving(Weak<Group>);
+
+impl Leaving {
+    /// Whether all that was under way has been signed for, or given up.
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 
@@ -212,6 +171,7 @@ impl Session {
                         eprintln!("subscribed to {}", self.group.subscription.filter());
                     }
                 }
+                Ok(Event::Outgoing(Outgoing::Disconnect)) if self.group.subscription.waits() => return Ok(()),
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => return self.end(),
                 Ok(_) => {}
                 Err(error) if self.is_taken_over(&error) => return Ok(()),
@@ -290,7 +250,7 @@ impl Session {
 
     fn hand_on(self: &Arc<Self>, topic: &str, publish: &Publish) -> Result<()> {
         let subscription = &self.group.subscription;
-        let node = node_name(&subscription.address.topic, topic);
+        let node = subscription.node(topic);
         let receipt = (publish.qos != QoS::AtMostOnce).then(|| self.receipt(publish.clone()));
         match message::event(node.into(), &publish.payload, subscription.f_port) {
             Some(intake::Event::Packet(mut packet)) => {
@@ -347,32 +307,5 @@ fn check_subscription(ack: &SubAck) -> Result<()> {
     match ack.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_))) {
         Some(code) => bail!("the broker refuses the subscription: {code:?}"),
         None => Ok(()),
-    }
-}
-
-/// What the filter's wildcards stand for in a topic; the whole topic if there are none.
-fn node_name(filter: &str, topic: &str) -> String {
-    let mut levels = topic.split('/');
-    let mut name = Vec::new();
-    for level in filter.split('/') {
-        match level {
-            "#" => name.extend(levels.by_ref()),
-            "+" => name.extend(levels.next()),
-            _ => drop(levels.next()),
-        }
-    }
-    if name.is_empty() { topic.into() } else { name.join("/") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_node_is_what_the_wildcards_stand_for() {
-        assert_eq!(node_name("fleet/+/up", "fleet/n7/up"), "n7");
-        assert_eq!(node_name("fleet/+/+", "fleet/hall/n7"), "hall/n7");
-        assert_eq!(node_name("fleet/#", "fleet/hall/n7/up"), "hall/n7/up");
-        assert_eq!(node_name("fleet/up", "fleet/up"), "fleet/up");
     }
 }

@@ -50,7 +50,8 @@ pub(crate) trait Sink {
     /// Ends the output.
     fn finish(self: Box<Self>) -> Result<()>;
 
-    /// Whether it also wants windows whose packet has come before.
+    /// Whether it also wants windows of packets that a broker sent again: the first one may not be safe yet, and whoever reads the
+    /// output removes duplicates.
     fn takes_repeats(&self) -> bool {
         false
     }
