@@ -104,9 +104,7 @@ impl<'m> Gateway<'m> {
     /// # Errors
     /// Where an output fails; nothing is signed then.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        for sink in &mut self.sinks {
-            sink.flush()?;
-        }
+        self.sinks.iter_mut().map(|sink| sink.flush()).fold(Ok(()), Result::and)?;
         self.receipts.drain(..).for_each(Receipt::sign);
         self.unsettled = 0;
         Ok(())
@@ -117,8 +115,8 @@ impl<'m> Gateway<'m> {
     /// # Errors
     /// Where one fails.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        self.settle()?;
-        self.sinks.drain(..).try_for_each(Sink::finish)
+        let settled = self.settle();
+        self.sinks.drain(..).map(Sink::finish).fold(settled, Result::and)
     }
 
     fn node(&mut self, name: &Arc<str>) -> &mut Node<'m> {

@@ -1,6 +1,6 @@
 //! `irmae gateway`: packets in by any link, windows out.
 //!
-//! Sources have threads, which put [`Event`](intake::Event)s into a queue. One thread takes them, decodes, and writes: all that a
+//! Sources have threads, which put [`Event`]s into a queue. One thread takes them, decodes, and writes: all that a
 //! [`Gateway`] remembers is in one place. More gateways, not more threads, are for a fleet that is too large for one.
 
 mod bank;
@@ -49,8 +49,9 @@ pub(crate) struct Args {
     model: Vec<ModelArg>,
     #[command(flatten)]
     sources: Sources,
-    /// Subscribe at a broker of MQTT 5: mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC-FILTER. A node is what the wildcards stand for;
-    /// payloads are packets, or uplinks of ChirpStack 4 or The Things Stack 3 as JSON, which name their device
+    /// Subscribe at a broker of MQTT 5: mqtt://USER:PASSWORD@HOST:PORT/TOPIC-FILTER, where user and port may be left out. A node is
+    /// what the wildcards stand for; payloads are packets, or uplinks of ChirpStack 4 or The Things Stack 3 as JSON, which name
+    /// their device
     #[arg(long, value_name = "URL", group = "source")]
     mqtt: Vec<Address>,
     /// Share the subscription with all gateways of this name
@@ -87,19 +88,28 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bank = Bank::new(&args.model, &models, &mut buffers)?;
 
     let stop = stop_flag()?;
-    let mut sinks = args.outputs.open(&models, args.mqtt.first())?;
+    let (intake, events) = sync_channel(QUEUE_LEN);
+    args.sources.start(args.framing, args.f_port, &intake)?;
+    let mut sinks = args.outputs.connect(args.mqtt.first())?;
+    let mut subscribers = args.subscribe(&intake)?;
+    drop(intake);
+    // Last, so that nothing is made where something else is wrong.
+    sinks.extend(args.outputs.create(&models)?);
     let mut live = args.live.then(Live::start).transpose()?;
     sinks.extend(live.as_ref().map(Live::sink));
     let mut gateway = Gateway::new(bank, args.profile.into(), sinks, args.group.is_some());
-    let (intake, events) = sync_channel(QUEUE_LEN);
-    let mut subscribers = args.subscribe(&intake)?;
-    args.sources.start(args.framing, args.f_port, &intake)?;
-    drop(intake);
 
     let mut report = Report::new();
     let outcome = serve(&mut gateway, &events, &mut subscribers, live.as_mut(), &stop, &mut report);
-    // Whatever happened, what was received is written out.
-    let outcome = outcome.and(gateway.finish());
+    // Whatever happened, what was received is written out; only what failed is not waited for.
+    let outcome = match outcome {
+        Ok(()) => gateway.finish(),
+        Err(error) => {
+            // The first failure is the one to tell.
+            let _ = gateway.settle();
+            Err(error)
+        }
+    };
     drop(live);
     outcome?;
     report.print(&gateway, args.json);
@@ -134,7 +144,8 @@ fn serve(
             leaving = Some(subscribers.drain(..).map(Subscriber::stop).collect::<Result<_>>()?);
         }
         if leaving.as_ref().is_some_and(|leaving| leaving.iter().all(Leaving::is_done)) {
-            return Ok(());
+            // What has come so far; other sources may never end.
+            return events.try_iter().take(QUEUE_LEN).try_for_each(|event| gateway.take(event));
         }
     }
 }
@@ -144,6 +155,7 @@ impl Args {
         if self.profile == Profile::Bare {
             bank::check_bare(&self.model)?;
         }
+        self.outputs.check(self.model.len())?;
         let on_stdout = self.outputs.on_stdout() + usize::from(self.json) + usize::from(self.live);
         if on_stdout > 1 {
             bail!("--json, --live, and - for --csv or --jsonl want standard output, which only one can have");

@@ -1,7 +1,7 @@
 //! Which outputs the user wants.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +11,7 @@ use super::mqtt::{Address, Publisher};
 use super::sink::Sink;
 use super::sink::csv::Csv;
 use super::sink::jsonl::JsonLines;
-use super::sink::npy::Npy;
+use super::sink::npy::{self, Npy};
 
 /// Where windows go. Files are not overwritten.
 #[derive(Debug, Default, clap::Args)]
@@ -36,15 +36,37 @@ impl Outputs {
         [&self.csv, &self.jsonl].into_iter().filter(|path| path.as_deref() == Some(Path::new("-"))).count()
     }
 
-    /// Opens all of them. `broker` is where packets come from.
+    /// That files are not there yet, and can hold windows of so many models.
+    ///
+    /// # Errors
+    /// Says which is the wrong one.
+    pub(crate) fn check(&self, models: usize) -> Result<()> {
+        if let Some(path) = [&self.npy, &self.csv, &self.jsonl].into_iter().flatten().find(|path| path.is_file()) {
+            bail!("{} exists: move it away or name another one", path.display());
+        }
+        match &self.npy {
+            Some(path) if models > 1 && npy::is_array(path) => {
+                bail!("{}: windows of several models do not fit one array: name a folder instead", path.display())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Connects to the broker to publish at, if any. `subscribed` is where packets come from.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub(crate) fn connect(&self, subscribed: Option<&Address>) -> Result<Vec<Box<dyn Sink>>> {
+        let Some(text) = &self.publish else { return Ok(Vec::new()) };
+        Ok(vec![Box::new(Publisher::connect(&publish_address(text, subscribed)?)?)])
+    }
+
+    /// Makes all files.
     ///
     /// # Errors
     /// Where one cannot be made.
-    pub(crate) fn open(&self, models: &[Model<'_>], broker: Option<&Address>) -> Result<Vec<Box<dyn Sink>>> {
+    pub(crate) fn create(&self, models: &[Model<'_>]) -> Result<Vec<Box<dyn Sink>>> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        if let Some(text) = &self.publish {
-            sinks.push(Box::new(Publisher::connect(&publish_address(text, broker)?)?));
-        }
         if let Some(path) = &self.npy {
             sinks.push(Box::new(Npy::create(path, models.len())?));
         }
@@ -68,6 +90,9 @@ fn publish_address(text: &str, broker: Option<&Address>) -> Result<Address> {
     if !address.is_topic() || address.topic.is_empty() {
         bail!("--publish: a topic must not be empty or have wildcards");
     }
+    if broker.is_some_and(|broker| broker.hears(&address)) {
+        bail!("--publish: the filter of --mqtt takes in {}/NODE: windows would come back as packets", address.topic);
+    }
     Ok(address)
 }
 
@@ -75,11 +100,6 @@ fn create(path: &Path) -> Result<Box<dyn Write>> {
     if path == Path::new("-") {
         return Ok(Box::new(BufWriter::new(std::io::stdout())));
     }
-    match File::create_new(path) {
-        Ok(file) => Ok(Box::new(BufWriter::new(file))),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} exists: move it away or name another file", path.display())
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot make {}", path.display())),
-    }
+    let file = File::create_new(path).with_context(|| format!("cannot make {}", path.display()))?;
+    Ok(Box::new(BufWriter::new(file)))
 }

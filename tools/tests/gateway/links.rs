@@ -144,7 +144,7 @@ fn what_is_wrong_is_said_in_one_line() {
     std::fs::write(&taken, "old").unwrap();
     let taken = taken.to_str().unwrap();
     let model = ["--model", &decoder];
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--model", &encoder, "--file", "-"], "this model file is an encoder, a decoder is needed"),
         (&["--model", "none.irmae", "--file", "-"], "cannot read none.irmae"),
         (&["--model", &decoder, "--model", &decoder, "--file", "-"], "have the same model id"),
@@ -158,6 +158,7 @@ fn what_is_wrong_is_said_in_one_line() {
         (&[&model[..], &["--file", "-", "--csv", taken]].concat(), "taken.npy exists"),
         (&[&model[..], &["--file", "-", "--jsonl", "-", "--json"]].concat(), "which only one can have"),
         (&[&model[..], &["--file", "-", "--publish", "a"]].concat(), "name a broker, mqtt://HOST:PORT/TOPIC"),
+        (&[&model[..], &["--mqtt", "mqtt://b/fleet/#", "--publish", "fleet/w"]].concat(), "would come back as packets"),
     ];
     for (arguments, expected) in cases {
         let output = Command::new(env!("CARGO_BIN_EXE_irmae")).arg("gateway").args(arguments).output().unwrap();

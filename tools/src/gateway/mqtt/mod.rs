@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rumqttc::matches;
 use rumqttc::v5::mqttbytes::{valid_filter, valid_topic};
 use rumqttc::v5::{Connection, MqttOptions};
 
@@ -87,6 +88,11 @@ impl Address {
         valid_topic(&self.topic)
     }
 
+    /// Whether this filter takes in what is published under that topic.
+    pub(crate) fn hears(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port) && matches(&format!("{}/n", other.topic), &self.topic)
+    }
+
     /// Whether messages can be asked for by it.
     pub(crate) fn is_filter(&self) -> bool {
         valid_filter(&self.topic)
@@ -124,6 +130,8 @@ mod tests {
         let login = Some(("me".into(), "secret".into()));
         assert_eq!(address, Address { login, host: "[::1]".into(), port: 2883, topic: "fleet/+/up".into() });
         assert!(address.is_filter() && !address.is_topic() && address.with_topic("out").is_topic());
+        let all = address.with_topic("fleet/#");
+        assert!(all.hears(&all.with_topic("fleet/windows")) && !address.hears(&all.with_topic("windows")));
         let plain: Address = "mqtt://broker/a".parse().unwrap();
         assert_eq!((plain.host.as_str(), plain.port, plain.login), ("broker", PORT, None));
         for (text, error) in [

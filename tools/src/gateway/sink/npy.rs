@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use irmae_infer::{RawType, Shape};
 
 use super::{Record, Sink, in_file_order, with_values};
@@ -27,22 +27,16 @@ pub(crate) enum Npy {
 }
 
 impl Npy {
-    /// An output at `path`, a file where it ends in `.npy`. What is there is not overwritten.
+    /// An output at `path`. Arrays that are there are not overwritten.
     ///
     /// # Errors
-    /// Where it exists, or cannot be made, or one file is to hold windows of several models.
+    /// Where a folder cannot be made.
     pub(crate) fn create(path: &Path, models: usize) -> Result<Self> {
-        if path.extension().is_none_or(|extension| extension != "npy") {
-            std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
-            return Ok(Self::Folder { path: path.into(), has_models: models > 1, arrays: BTreeMap::new() });
+        if is_array(path) {
+            return Ok(Self::File(path.into(), None));
         }
-        if models > 1 {
-            bail!("{}: windows of several models do not fit one array: name a folder instead", path.display());
-        }
-        if path.exists() {
-            bail!("{} exists: move it away or name another file", path.display());
-        }
-        Ok(Self::File(path.into(), None))
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self::Folder { path: path.into(), has_models: models > 1, arrays: BTreeMap::new() })
     }
 
     fn array(&mut self, record: &Record<'_>) -> Result<&mut Array> {
@@ -69,6 +63,11 @@ impl Npy {
             }
         }
     }
+}
+
+/// Whether a path is one array's, and not a folder's.
+pub(crate) fn is_array(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "npy")
 }
 
 impl Sink for Npy {
@@ -209,7 +208,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.npy");
         std::fs::write(&path, "old").unwrap();
-        assert!(Npy::create(&path, 1).is_err() && Npy::create(&folder.path().join("y.npy"), 2).is_err());
         let samples = Samples::I16(vec![0; 6]);
         let mut sink = Npy::create(folder.path(), 1).unwrap();
         let error = sink.put(&record("x", &samples), None).unwrap_err();
