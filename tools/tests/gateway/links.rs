@@ -52,7 +52,8 @@ fn a_datagram_is_a_packet_and_its_sender_a_node() {
     assert_eq!(counts(&udp.gateway.stop(), ["nodes", "windows", "lost", "damaged"]), [1, 20, 0, 1]);
 }
 
-fn chirpstack(device: &str, counter: u32, port: u8, packet: &[u8]) -> Value {
+/// An uplink as ChirpStack 4 publishes it.
+pub(crate) fn chirpstack(device: &str, counter: u32, port: u8, packet: &[u8]) -> Value {
     let mut message = json!({
         "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
         "time": "2026-07-18T09:34:15.775023242+00:00",

@@ -11,6 +11,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use tempfile::TempDir;
 
 use crate::broker::Broker;
+use crate::links::chirpstack;
 use crate::support::{Case, Gateway, PATIENCE, Record, Sent, counts, wait_for};
 
 const NODES: usize = 100;
@@ -140,4 +141,29 @@ fn a_gateway_that_comes_back_gets_what_it_missed() {
     let records = outputs.iter().chain([&output]).flat_map(|path| Record::read(path));
     let windows: HashMap<_, _> = records.map(|record| (record.sequence.unwrap(), record.window)).collect();
     assert!((0..240).all(|i| windows[&(i as u64)] == fleet[0][i].window));
+}
+
+#[test]
+fn a_network_servers_uplinks_come_by_mqtt() {
+    let (case, broker, folder) = (Case::named("signal-i8"), Broker::start(), TempDir::new().unwrap());
+    let sent = case.send(Profile::Bare, 1, 3);
+    let (output, url) = (folder.path().join("y.jsonl"), broker.url("application/+/device/+/event/up"));
+    let files = ["--model", &case.decoder_path(), "--profile", "bare", "--jsonl", output.to_str().unwrap(), "--json"];
+    let gateway = Gateway::start(&[&files[..], &["--mqtt", &url]].concat());
+    gateway.says("subscribed to ");
+    let uplink = |counter: usize, sent: &Sent| {
+        let message = chirpstack("0101010101010101", counter as u32, 1, &sent.packet);
+        ("application/a1/device/0101010101010101/event/up".to_string(), message.to_string().into_bytes())
+    };
+    // The second one twice; one is missing.
+    let messages = [(7, 0), (8, 1), (8, 1), (10, 2)].map(|(counter, i)| uplink(counter, &sent[i])).to_vec();
+    broker.publish("server", messages).recv_timeout(PATIENCE).unwrap();
+    let records = wait_for("windows", || Some(Record::read(&output)).filter(|records| records.len() == 3));
+    let identity = |record: &Record| (record.node.clone(), record.sequence.unwrap());
+    assert_eq!(
+        records.iter().map(identity).collect::<Vec<_>>(),
+        [7, 8, 10].map(|n| ("0101010101010101".to_string(), n))
+    );
+    assert!(records.iter().map(|record| &record.window).eq(sent.iter().map(|sent| &sent.window)));
+    assert_eq!(counts(&gateway.stop(), ["windows", "lost", "replayed", "damaged"]), [3, 1, 1, 0]);
 }
