@@ -132,7 +132,7 @@ impl<'m> Gateway<'m> {
         Ok(())
     }
 
-    /// Finds the packets in a node's stream: a full one by its CRC, a bare one behind the one before.
+    /// Finds the packets in a node's stream, each after a byte that counts it: a full one by its CRC, a bare one behind the one before.
     fn search(&mut self, name: &Arc<str>, has_ended: bool) -> Result<()> {
         let bytes = std::mem::take(&mut self.node(name).pending);
         let (mut at, mut is_sound) = (0, true);
@@ -142,7 +142,7 @@ impl<'m> Gateway<'m> {
                     let len = decoded.1.len;
                     let packet = Packet {
                         node: name.clone(),
-                        bytes: bytes[at..][..len].to_vec(),
+                        bytes: bytes[at + 1..at + len].to_vec(),
                         frame_counter: None,
                         receipt: None,
                     };

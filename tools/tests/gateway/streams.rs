@@ -96,7 +96,8 @@ fn without_frames_packets_are_found_by_their_crc_or_follow_each_other() {
     ] {
         let sent = case.send(profile, 3, 20);
         let [input, output] = ["bin", "npy"].map(|end| folder.path().join(format!("{name}.{end}")));
-        let bytes: Vec<u8> = sent.iter().flat_map(|sent| [noise, &sent.packet].concat()).collect();
+        let counted = |packet: &[u8]| [noise, &[packet.len() as u8], packet].concat();
+        let bytes: Vec<u8> = sent.iter().flat_map(|sent| counted(&sent.packet)).collect();
         fs::write(&input, bytes).unwrap();
         let (decoder, [input, output_text]) =
             (case.decoder_path(), [&input, &output].map(|path| path.to_str().unwrap()));
