@@ -35,6 +35,8 @@ fn link(out: &Path) -> io::Result<()> {
     for script in scripts {
         println!("cargo::rustc-link-arg-bins=-T{script}");
     }
+    // Its place for a model, see `irmae_node::model`.
+    println!("cargo::rustc-link-arg-bin=stream=-Tmodel.x");
     // Otherwise sections are spread over pages that no microcontroller has.
     println!("cargo::rustc-link-arg-bins=--nmagic");
     Ok(())

@@ -5,6 +5,7 @@
 #![no_main]
 
 mod app;
+#[allow(dead_code, reason = "nothing is received or timed")]
 mod board;
 mod cases;
 mod failure;
@@ -24,7 +25,7 @@ static MEMORY: ConstStaticCell<app::Memory> = ConstStaticCell::new(app::Memory::
 #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
 #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
 fn main() -> ! {
-    let (mut busy, mut link) = board::start();
+    let board::Board { mut busy, mut link, .. } = board::start();
     let tally = app::run(cases::CASES, &mut busy, &mut link, MEMORY.take());
     process::exit(i32::from(tally.failed > 0));
 }

@@ -1,4 +1,4 @@
-//! Boards: each module has `start`, which gives the busy pin and the link.
+//! Boards: each module has `start`, which gives what the board has.
 
 #[cfg(any(
     all(feature = "board-mps2", feature = "board-mps3-an547"),
@@ -17,6 +17,18 @@ mod mps3_an547;
 mod register;
 #[cfg(feature = "board-riscv-virt")]
 mod riscv_virt;
+
+/// What a board has.
+pub struct Board<Pin, Link, Receiver, Clock> {
+    /// Says that the program is busy.
+    pub busy: Pin,
+    /// The transmitting half of the UART.
+    pub link: Link,
+    /// Its receiving half.
+    pub receiver: Receiver,
+    /// Says the time.
+    pub clock: Clock,
+}
 
 #[cfg(feature = "board-mps2")]
 pub use mps2::start;

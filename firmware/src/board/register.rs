@@ -1,6 +1,7 @@
 //! A memory-mapped register.
 
 /// A register of type `T`.
+#[derive(Clone, Copy)]
 pub(super) struct Register<T>(*mut T);
 
 impl<T: Copy> Register<T> {

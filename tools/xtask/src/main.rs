@@ -52,6 +52,11 @@ enum Verb {
         #[arg(long)]
         cases: Option<PathBuf>,
     },
+    /// Feed recorded windows to an emulated board over its UART, and take the frames that it sends back.
+    #[command(
+        after_help = "Example: cargo xtask stream --model encoder.irmae --windows windows.npy --listen 127.0.0.1:7000"
+    )]
+    Stream(firmware::stream::Options),
     /// Count instructions, memory and code on emulated cores, and time this library and others on the host.
     #[command(after_help = "Example: cargo xtask bench --json bench.json")]
     Bench(bench::Options),
@@ -78,6 +83,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
             let golden = || env.root.join("tests/golden");
             firmware::run(&env, &board, &cases.unwrap_or_else(golden))?;
         }
+        Verb::Stream(options) => firmware::stream::run(&env, &options)?,
         Verb::Bench(options) => bench::run(&env, &options)?,
     }
     Ok(())

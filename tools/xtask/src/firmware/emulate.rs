@@ -6,7 +6,7 @@ use defmt_decoder::{DecodeError, Table};
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -55,36 +55,89 @@ fn execute(
     options: &[String],
     decode: impl Fn(&[u8]) -> Option<Vec<String>>,
 ) -> Result<Outcome, FirmwareError> {
-    let [uart, log, errors] = ["uart.bin", "log.bin", "errors.txt"].map(|name| folder.join(name));
+    let uart = folder.join("uart.bin");
     fs::write(&uart, []).map_err(FirmwareError::io(&uart))?;
-    let start = Instant::now();
-    let mut child = command(qemu, board, elf, &uart)
-        .args(options)
-        .stdout(File::create(&log).map_err(FirmwareError::io(&log))?)
-        .stderr(File::create(&errors).map_err(FirmwareError::io(&errors))?)
-        .spawn()
-        .map_err(FirmwareError::io(board.emulator))?;
-    let status = wait(&mut child, TIME_LIMIT).map_err(FirmwareError::io(board.emulator))?;
-    let seconds = start.elapsed().as_secs_f64();
-    let read = |path: &Path| fs::read(path).map_err(FirmwareError::io(path));
-    let mut lines = decode(&read(&log)?).ok_or(FirmwareError::Log { board: board.name })?;
-    lines.extend(String::from_utf8_lossy(&read(&errors)?).lines().map(String::from));
-    let Some(status) = status else {
-        let last_line = lines.pop().unwrap_or_else(|| "nothing".into());
-        return Err(FirmwareError::Hangs { board: board.name, seconds: TIME_LIMIT.as_secs(), last_line });
-    };
-    // No code: a signal ended the emulator.
-    Ok(Outcome { status: status.code().unwrap_or(-1), lines, sent: read(&uart)?, seconds })
+    let serial = format!("file:{}", uart.display());
+    let mut outcome = Running::start(qemu, board, elf, folder, &serial, options)?.finish(decode)?;
+    outcome.sent = fs::read(&uart).map_err(FirmwareError::io(&uart))?;
+    Ok(outcome)
 }
 
-fn command(qemu: &Qemu, board: &Board, elf: &Path, uart: &Path) -> Command {
+/// A program that runs; it is stopped when this is dropped.
+pub(super) struct Running<'b> {
+    child: Child,
+    board: &'b Board,
+    elf: PathBuf,
+    log: PathBuf,
+    errors: PathBuf,
+    start: Instant,
+}
+
+impl<'b> Running<'b> {
+    /// Starts `elf` on a board whose UART leads to `serial`, as the emulator says it.
+    pub(super) fn start(
+        qemu: &Qemu,
+        board: &'b Board,
+        elf: &Path,
+        folder: &Path,
+        serial: &str,
+        options: &[String],
+    ) -> Result<Running<'b>, FirmwareError> {
+        let [log, errors] = ["log.bin", "errors.txt"].map(|name| folder.join(name));
+        let child = command(qemu, board, elf, serial)
+            .args(options)
+            .stdout(File::create(&log).map_err(FirmwareError::io(&log))?)
+            .stderr(File::create(&errors).map_err(FirmwareError::io(&errors))?)
+            .spawn()
+            .map_err(FirmwareError::io(board.emulator))?;
+        Ok(Running { child, board, elf: elf.to_path_buf(), log, errors, start: Instant::now() })
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&mut self) -> Result<bool, FirmwareError> {
+        let status = self.child.try_wait().map_err(FirmwareError::io(self.board.emulator))?;
+        Ok(status.is_some())
+    }
+
+    /// Waits for its end. What it sent is not known here.
+    fn finish(mut self, decode: impl Fn(&[u8]) -> Option<Vec<String>>) -> Result<Outcome, FirmwareError> {
+        let board = self.board;
+        let status = wait(&mut self.child, TIME_LIMIT).map_err(FirmwareError::io(board.emulator))?;
+        let seconds = self.start.elapsed().as_secs_f64();
+        let read = |path: &Path| fs::read(path).map_err(FirmwareError::io(path));
+        let mut lines = decode(&read(&self.log)?).ok_or(FirmwareError::Log { board: board.name })?;
+        lines.extend(String::from_utf8_lossy(&read(&self.errors)?).lines().map(String::from));
+        let Some(status) = status else {
+            let last_line = lines.pop().unwrap_or_else(|| "nothing".into());
+            return Err(FirmwareError::Hangs { board: board.name, seconds: TIME_LIMIT.as_secs(), last_line });
+        };
+        // No code: a signal ended the emulator.
+        Ok(Outcome { status: status.code().unwrap_or(-1), lines, sent: Vec::new(), seconds })
+    }
+
+    /// Waits for the end of a program that logs by defmt.
+    pub(super) fn finish_logged(self) -> Result<Outcome, FirmwareError> {
+        let program = fs::read(&self.elf).map_err(FirmwareError::io(&self.elf))?;
+        self.finish(|log| decode_log(&program, log))
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Both fail where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(qemu: &Qemu, board: &Board, elf: &Path, serial: &str) -> Command {
     let mut command = qemu.command(board.emulator);
     command.args(["-machine", board.machine, "-display", "none", "-monitor", "none"]);
     if board.machine == "virt" {
         // Otherwise OpenSBI would be loaded where the program starts.
         command.args(["-bios", "none"]);
     }
-    command.arg("-serial").arg(format!("file:{}", uart.display()));
+    command.args(["-serial", serial]);
     command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(elf);
     command.stdin(Stdio::null());
     command

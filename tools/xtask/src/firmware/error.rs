@@ -20,6 +20,14 @@ pub(crate) enum FirmwareError {
         /// The folder.
         root: PathBuf,
     },
+    /// A model or a recording that cannot be streamed.
+    #[error("{}: {why}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A file, or a program that cannot be started.
     #[error("{}: {source}", path.display())]
     Io {
@@ -68,17 +76,23 @@ pub(crate) enum FirmwareError {
         /// What it wrote.
         lines: Vec<String>,
     },
-    /// Other bytes went over the wire than the golden packets.
+    /// Other bytes came over the wire than the host would make.
     #[error("{board}: {sent} bytes came out of the UART, {expected} were expected; they differ from byte {byte} on")]
     Wire {
         /// The board.
         board: &'static str,
         /// Bytes that came.
         sent: usize,
-        /// Bytes of all golden packets.
+        /// Bytes that were expected.
         expected: usize,
         /// Index of the first that differs.
         byte: usize,
+    },
+    /// A damaged model was run.
+    #[error("{board}: the firmware runs a model file with a wrong bit")]
+    Accepted {
+        /// The board.
+        board: &'static str,
     },
     /// Some boards failed; why has been said.
     #[error("the firmware failed on {boards}")]

@@ -17,6 +17,8 @@ pub(crate) struct Image {
     pub(crate) elf: PathBuf,
     /// Sizes.
     pub(crate) sizes: Sizes,
+    /// Address of the region for a model; 0 where the program has none.
+    pub(crate) model_address: u64,
     /// Addresses of the stack, which grows down from the end, towards the variables.
     pub(crate) stack: Range<u64>,
 }
@@ -72,7 +74,8 @@ pub(crate) fn build(env: &Env, board: &Board, program: Program<'_>, folder: &Pat
     fs::write(&elf, &content).map_err(FirmwareError::io(&elf))?;
     let measured = measure(&content).ok().flatten();
     let (sizes, stack) = measured.ok_or_else(|| FirmwareError::Elf { path: elf.clone() })?;
-    Ok(Image { elf, sizes, stack })
+    let model_address = symbol(&content, "__model_start").unwrap_or_default();
+    Ok(Image { elf, sizes, model_address, stack })
 }
 
 /// Flags for the compiler. Paths, which panics would name, are cut, so that sizes are the same wherever the workspace lies.
@@ -82,6 +85,11 @@ fn flags(env: &Env, board: &Board) -> Vec<String> {
     let mut flags = vec![cut(&std::env::home_dir().unwrap_or_default()), cut(&env.root)];
     flags.extend(board.cpu.map(|cpu| format!("-Ctarget-cpu={cpu}")));
     flags
+}
+
+/// The address of a symbol.
+fn symbol(elf: &[u8], name: &str) -> Option<u64> {
+    Some(object::File::parse(elf).ok()?.symbol_by_name(name)?.address())
 }
 
 /// Adds up the sections of a program, and finds its stack; nothing where it has none.

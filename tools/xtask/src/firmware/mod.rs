@@ -1,11 +1,14 @@
 //! `cargo xtask firmware`: builds the firmware for each board, runs it in QEMU, and checks its exit status, its log, and
-//! every byte that came out of its UART. Then runs the kernels' own tests there.
+//! every byte that came out of its UART. Then runs the kernels' own tests there, and streams recordings through the application of
+//! real boards.
 
 mod board;
 mod cases;
 pub(crate) mod emulate;
 mod error;
 pub(crate) mod image;
+mod recording;
+pub(crate) mod stream;
 
 pub(crate) use board::{BOARDS, Board, find};
 pub(crate) use cases::FILES;
@@ -57,7 +60,7 @@ pub(crate) fn run(env: &Env, name: &str, cases: &Path) -> Result<(), FirmwareErr
     let mut failed = Vec::new();
     println!("{}", row(["board", "core", "target", "result", "cases", "sent B", "code B", "RAM B", "s"]));
     for board in &boards {
-        match run_on(env, board, cases).and_then(|report| check_kernels(env, board).map(|()| report)) {
+        match check_all(env, board, cases) {
             Ok(report) => println!("{report}"),
             Err(why) => {
                 println!("{}", row([board.name, board.core, board.target, "FAILED", "", "", "", "", ""]));
@@ -68,6 +71,17 @@ pub(crate) fn run(env: &Env, name: &str, cases: &Path) -> Result<(), FirmwareErr
     }
     println!("{} passed, {} failed", boards.len() - failed.len(), failed.len());
     if failed.is_empty() { Ok(()) } else { Err(FirmwareError::Failed { boards: failed.join(", ") }) }
+}
+
+/// Golden cases, the kernels' own tests, and on some boards recordings, which need only be read once a core.
+fn check_all(env: &Env, board: &Board, cases: &Path) -> Result<Report, FirmwareError> {
+    let report = run_on(env, board, cases)?;
+    check_kernels(env, board)?;
+    if stream::CORES.contains(&board.name) {
+        let windows = stream::check(env, board, cases)?;
+        println!("{:<10} {windows} windows came in over its UART and back as the host's frames", board.name);
+    }
+    Ok(report)
 }
 
 /// A line of the table.
@@ -127,13 +141,16 @@ fn check_status(board: &Board, outcome: &emulate::Outcome) -> Result<(), Firmwar
 
 fn check(board: &Board, outcome: &emulate::Outcome, cases: &Cases) -> Result<(), FirmwareError> {
     check_status(board, outcome)?;
-    if outcome.sent != cases.packets {
-        let pairs = outcome.sent.iter().zip(&cases.packets);
-        let byte = pairs.take_while(|(sent, expected)| sent == expected).count();
-        let (sent, expected) = (outcome.sent.len(), cases.packets.len());
-        return Err(FirmwareError::Wire { board: board.name, sent, expected, byte });
+    check_wire(board, &outcome.sent, &cases.packets)
+}
+
+/// That what came from a board is what was expected.
+fn check_wire(board: &Board, sent: &[u8], expected: &[u8]) -> Result<(), FirmwareError> {
+    if sent == expected {
+        return Ok(());
     }
-    Ok(())
+    let byte = sent.iter().zip(expected).take_while(|(sent, expected)| sent == expected).count();
+    Err(FirmwareError::Wire { board: board.name, sent: sent.len(), expected: expected.len(), byte })
 }
 
 /// Commands, each with a title, that check the firmware's source: formatting, and lints on one target of each kind.
