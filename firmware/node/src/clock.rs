@@ -21,3 +21,31 @@ impl<C: Clock> DelayNs for SpinDelay<C> {
         while u64::from(self.0.ticks().wrapping_sub(start)) < ticks {}
     }
 }
+
+/// The cycle counter of Cortex-M3 and larger cores.
+#[cfg(feature = "cortex-m")]
+#[derive(Debug, Clone, Copy)]
+pub struct Cycles {
+    ticks_per_us: u32,
+}
+
+#[cfg(feature = "cortex-m")]
+impl Cycles {
+    /// Starts the counter, which runs at the core's clock.
+    pub fn start(dcb: &mut cortex_m::peripheral::DCB, dwt: &mut cortex_m::peripheral::DWT, core_hz: u32) -> Self {
+        dcb.enable_trace();
+        dwt.enable_cycle_counter();
+        Self { ticks_per_us: core_hz / 1_000_000 }
+    }
+}
+
+#[cfg(feature = "cortex-m")]
+impl Clock for Cycles {
+    fn ticks(&self) -> u32 {
+        cortex_m::peripheral::DWT::cycle_count()
+    }
+
+    fn ticks_per_us(&self) -> u32 {
+        self.ticks_per_us
+    }
+}

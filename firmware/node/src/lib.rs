@@ -17,6 +17,8 @@ mod outbox;
 mod report;
 pub mod sensor;
 
+#[cfg(feature = "cortex-m")]
+pub use clock::Cycles;
 pub use clock::{Clock, SpinDelay};
 pub use error::{NodeError, SensorError};
 pub use node::{Memory, Node, ROW_LEN_MAX, Settings};

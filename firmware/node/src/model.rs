@@ -50,18 +50,17 @@ pub fn region() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
 }
 
-/// Checks the model that starts at the first of `bytes`, and logs what it is, or why it is none.
+/// Checks the model that starts at the first of `bytes`, and logs what it is.
 ///
 /// # Errors
 /// [`NodeError::Model`]
 pub fn load(bytes: &[u8]) -> Result<Model<'_>, NodeError> {
-    let model = Model::load(bytes).inspect_err(|why| {
-        log!(error, "no model to run at {}: {}; flash an encoder.irmae there", bytes.as_ptr(), why);
-    })?;
+    let address = bytes.as_ptr().addr();
+    let model = Model::load(bytes).map_err(|why| NodeError::Model { address, why })?;
     let frame = model.frame();
     log!(
         info,
-        "model {}: windows of {}x{}x{}, code of {}, {} bytes, buffer of {}",
+        "model {:x}: windows of {}x{}x{}, code of {}, {} bytes, buffer of {}",
         model.id(),
         frame.height,
         frame.width,

@@ -72,8 +72,7 @@ struct Spent {
 }
 
 impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
-    /// A board's whole life: loads the model that lies in `bytes`, and runs. Ends with the error that stopped it, which has
-    /// been logged, or when the sensor says that it has no more.
+    /// A board's whole life: loads the model that lies in `bytes`, and runs until an error stops it.
     ///
     /// # Errors
     /// A [`NodeError`]
@@ -83,7 +82,7 @@ impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
         memory: &mut Memory<B, Q>,
     ) -> Result<Tally, NodeError> {
         let model = model::load(bytes)?;
-        self.run(&model, memory).inspect_err(|why| log!(error, "the node stops: {}", why))
+        self.run(&model, memory)
     }
 
     /// Samples, encodes and sends until the sensor has no more, and says what came of it.

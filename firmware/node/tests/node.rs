@@ -152,9 +152,12 @@ fn a_model_that_does_not_fit_is_refused_with_the_reason() {
     let mut node = node(sensor(), Link::default());
     let memory = &mut Memory::<1024, 64>::new();
     let erased = irmae_infer::Aligned([0xff; 64]);
-    assert_eq!(node.boot(&*erased, memory), Err(NodeError::Model(LoadError::NotAModel)));
+    assert_eq!(
+        node.boot(&*erased, memory),
+        Err(NodeError::Model { address: erased.as_ptr().addr(), why: LoadError::NotAModel })
+    );
     let decoder = golden("signal-i8", "decoder.irmae");
-    assert!(matches!(node.boot(decoder, memory), Err(NodeError::Model(_) | NodeError::Run(RunError::Kind { .. }))));
+    assert!(matches!(node.boot(decoder, memory), Err(NodeError::Model { .. } | NodeError::Run(RunError::Kind { .. }))));
     let one_axis = golden("adc-i8", "encoder.irmae");
     assert_eq!(node.boot(one_axis, memory), Err(NodeError::RowLen { model: 1, sensor: 3 }));
     let larger = golden("signal-i8", "encoder.irmae");

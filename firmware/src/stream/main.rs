@@ -52,7 +52,7 @@ fn receive<L: Write + WriteReady, R: Read + ReadReady, C: Clock + Copy>(
     memory: &mut LargeMemory,
 ) -> Result<Tally, NodeError> {
     let model = model::load(model::region())?;
-    let header = Header::read(&mut receiver).map_err(NodeError::Sensor)?;
+    let header = Header::read(&mut receiver)?;
     let settings = Settings { max_packet_len: header.max_packet_len.into(), poll_us: 1, silence_ms: SILENCE_MS };
     let node = Node { sensor: receiver, link, delay: SpinDelay(clock), clock, settings };
     match model.raw_type() {

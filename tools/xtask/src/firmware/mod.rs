@@ -1,6 +1,6 @@
 //! `cargo xtask firmware`: builds the firmware for each board, runs it in QEMU, and checks its exit status, its log, and
-//! every byte that came out of its UART. Then runs the kernels' own tests there, and streams recordings through the application of
-//! real boards.
+//! every byte that came out of its UART. Then runs the kernels' own tests there. [`stream`] feeds
+//! recordings to the application of real boards.
 
 mod board;
 mod cases;
@@ -60,7 +60,7 @@ pub(crate) fn run(env: &Env, name: &str, cases: &Path) -> Result<(), FirmwareErr
     let mut failed = Vec::new();
     println!("{}", row(["board", "core", "target", "result", "cases", "sent B", "code B", "RAM B", "s"]));
     for board in &boards {
-        match check_all(env, board, cases) {
+        match run_on(env, board, cases).and_then(|report| check_kernels(env, board).map(|()| report)) {
             Ok(report) => println!("{report}"),
             Err(why) => {
                 println!("{}", row([board.name, board.core, board.target, "FAILED", "", "", "", "", ""]));
@@ -71,17 +71,6 @@ pub(crate) fn run(env: &Env, name: &str, cases: &Path) -> Result<(), FirmwareErr
     }
     println!("{} passed, {} failed", boards.len() - failed.len(), failed.len());
     if failed.is_empty() { Ok(()) } else { Err(FirmwareError::Failed { boards: failed.join(", ") }) }
-}
-
-/// Golden cases, the kernels' own tests, and on some boards recordings, which need only be read once a core.
-fn check_all(env: &Env, board: &Board, cases: &Path) -> Result<Report, FirmwareError> {
-    let report = run_on(env, board, cases)?;
-    check_kernels(env, board)?;
-    if stream::CORES.contains(&board.name) {
-        let windows = stream::check(env, board, cases)?;
-        println!("{:<10} {windows} windows came in over its UART and back as the host's frames", board.name);
-    }
-    Ok(report)
 }
 
 /// A line of the table.

@@ -1,5 +1,5 @@
 //! `cargo xtask stream`: recorded windows go in over a board's UART, sample by sample; the application of real boards encodes them
-//! as they arrive, and its frames come back on the same UART.
+//! as they arrive, and its frames come back on the same UART. They must be those that the host makes of whole windows.
 
 use irmae_infer::packet::MAX_PACKET_LEN;
 use irmae_node::sensor::stream::Header;
@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -28,36 +28,36 @@ use crate::{
 use clap::builder::PossibleValuesParser;
 
 /// Boards whose cores are those of the real boards: RP2040, then nRF52840 and STM32F4, then ESP32-C3.
-pub(super) const CORES: [&str; 3] = ["an385-m0", "an386", "virt-imc"];
+const CORES: [&str; 3] = ["an385-m0", "an386", "virt-imc"];
 
 /// How often a board that has not connected yet is looked at.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a board may send nothing, beyond what the pace of the rows asks for.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// What `cargo xtask stream` is asked for.
+/// What `cargo xtask stream` is asked for. Without a model, the golden cases that are signals go through each core of a real board.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The board.
-    #[arg(long, default_value = "an386", value_parser = PossibleValuesParser::new(names().filter(|name| *name != "all")))]
+    #[arg(long, default_value = "an386", requires = "model", value_parser = PossibleValuesParser::new(names().filter(|name| *name != "all")))]
     board: String,
     /// The encoder; it is put into the board's flash beside the program.
-    #[arg(long)]
-    model: PathBuf,
+    #[arg(long, requires = "windows")]
+    model: Option<PathBuf>,
     /// Windows as .npy: (N, channels, samples), of the type that the model takes.
-    #[arg(long)]
-    windows: PathBuf,
+    #[arg(long, requires = "model")]
+    windows: Option<PathBuf>,
     /// Bytes that a packet may have, its envelope of 6 included [default: all of the code]
-    #[arg(long)]
+    #[arg(long, requires = "model")]
     bytes: Option<u16>,
     /// Rows a second; as fast as the board takes them if none is given.
-    #[arg(long)]
+    #[arg(long, requires = "model")]
     rate: Option<f64>,
     /// File for the frames.
-    #[arg(long)]
+    #[arg(long, requires = "model")]
     out: Option<PathBuf>,
     /// Wait for a gateway to connect (`irmae gateway --tcp ADDRESS:PORT`), and send it the frames as they come.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "model")]
     listen: Option<SocketAddr>,
 }
 
@@ -89,8 +89,9 @@ pub(crate) struct Streamed {
 /// Where something cannot be read or run, or the frames are not those that the host makes.
 pub(crate) fn run(env: &Env, options: &Options) -> Result<(), FirmwareError> {
     setup::ensure(env, &[Need::Rust, Need::Qemu])?;
+    let (Some(model), Some(windows)) = (&options.model, &options.windows) else { return check_cores(env) };
     let board = find(&options.board).ok_or(FirmwareError::NoQemu)?;
-    let recording = Recording::read(&options.model, &options.windows)?;
+    let recording = Recording::read(model, windows)?;
     let max_packet_len = options.bytes.unwrap_or(MAX_PACKET_LEN as u16);
     let mut sinks: Vec<Box<dyn Write>> = Vec::new();
     if let Some(path) = &options.out {
@@ -125,11 +126,28 @@ pub(crate) fn build(env: &Env, board: &Board) -> Result<Image, FirmwareError> {
     image::build(env, board, Program { name: "stream", cases: &golden, arguments: &[] }, &folder)
 }
 
+/// Streams the golden cases through each core of a real board.
+fn check_cores(env: &Env) -> Result<(), FirmwareError> {
+    let mut failed = Vec::new();
+    for board in CORES.iter().filter_map(|name| find(name)) {
+        match check(env, board) {
+            Ok(windows) => println!("{}, {}: {windows} windows came back as the host's frames", board.name, board.core),
+            Err(why) => {
+                eprintln!("{why}");
+                failed.push(board.name);
+            }
+        }
+    }
+    println!("{} passed, {} failed", CORES.len() - failed.len(), failed.len());
+    if failed.is_empty() { Ok(()) } else { Err(FirmwareError::Failed { boards: failed.join(", ") }) }
+}
+
 /// Streams every golden case that is a signal through a board, whole and with a small budget, and compares what a receiver makes of
 /// it with the golden windows. Returns how many windows that were.
-pub(super) fn check(env: &Env, board: &Board, cases: &Path) -> Result<usize, FirmwareError> {
+fn check(env: &Env, board: &Board) -> Result<usize, FirmwareError> {
     let image = build(env, board)?;
-    let entries = fs::read_dir(cases).map_err(FirmwareError::io(cases))?.flatten();
+    let golden = env.root.join("tests/golden");
+    let entries = fs::read_dir(&golden).map_err(FirmwareError::io(&golden))?.flatten();
     let folders = entries.map(|entry| entry.path()).filter(|case| case.join("encoder.irmae").is_file());
     let mut windows = 0;
     for case in folders {
