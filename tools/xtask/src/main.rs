@@ -52,6 +52,9 @@ enum Verb {
         #[arg(long)]
         cases: Option<PathBuf>,
     },
+    /// Build the firmware for real boards, and say what memory it takes.
+    #[command(after_help = "Example: cargo xtask boards")]
+    Boards,
     /// Feed recorded windows to an emulated board over its UART, and take the frames that it sends back.
     #[command(
         after_help = "Example: cargo xtask stream --model encoder.irmae --windows windows.npy --listen 127.0.0.1:7000"
@@ -83,6 +86,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
             let golden = || env.root.join("tests/golden");
             firmware::run(&env, &board, &cases.unwrap_or_else(golden))?;
         }
+        Verb::Boards => firmware::real::run(&env)?,
         Verb::Stream(options) => firmware::stream::run(&env, &options)?,
         Verb::Bench(options) => bench::run(&env, &options)?,
     }

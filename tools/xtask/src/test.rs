@@ -143,6 +143,7 @@ fn steps(env: &Env) -> Vec<Step> {
             "test --release --no-fail-fast -p irmae-infer -p irmae-tests --lib --tests -- dispatch golden",
         ),
         Step::new("firmware on emulated boards", env, "run --quiet -p xtask -- firmware"),
+        Step::new("firmware for real boards", env, "run --quiet -p xtask -- boards"),
         Step::new("recordings through emulated boards", env, "run --quiet -p xtask -- stream"),
         Step::new("firmware with wrong bytes", env, "test --release -p xtask -- --ignored a_wrong_byte"),
         Step::new("the counter's model of cycles", env, "test --release -p insn-plugin"),

@@ -7,6 +7,7 @@ mod cases;
 pub(crate) mod emulate;
 mod error;
 pub(crate) mod image;
+pub(crate) mod real;
 mod recording;
 pub(crate) mod stream;
 
