@@ -1,4 +1,4 @@
-//! ESP32-C3: acceleration from an LIS3DH on I2C, frames over UART1, logs over USB.
+//! ESP32-C3: acceleration from an LIS3DH on I2C, frames over UART1, logs over USB or UART0.
 
 #![no_std]
 #![no_main]
@@ -31,7 +31,7 @@ const MODEL_LEN: usize = 0x2_0000;
 /// The flash is no memory that a program can read from, but where its own code and constants are; so the model is copied.
 static MODEL: ConstStaticCell<Aligned<[u8; MODEL_LEN]>> = ConstStaticCell::new(Aligned([0; MODEL_LEN]));
 
-/// A LoRaWAN uplink at the slowest data rate takes 51 bytes.
+/// Packets as large as a LoRaWAN uplink at the slowest data rate.
 const SETTINGS: Settings = Settings { max_packet_len: 51, poll_us: 200, silence_ms: 1_000 };
 
 #[esp_hal::main]

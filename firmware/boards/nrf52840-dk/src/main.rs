@@ -22,7 +22,7 @@ type NodeMemory = Memory<0x8000, 0x400>;
 
 static MEMORY: ConstStaticCell<NodeMemory> = ConstStaticCell::new(NodeMemory::new());
 
-/// A LoRaWAN uplink at the slowest data rate takes 51 bytes.
+/// Packets as large as a LoRaWAN uplink at the slowest data rate.
 const SETTINGS: Settings = Settings { max_packet_len: 51, poll_us: 200, silence_ms: 1_000 };
 
 #[entry]
@@ -46,7 +46,7 @@ fn start() -> Result<Tally, NodeError> {
     let i2c_pins =
         twim::Pins { scl: pins.p0_27.into_floating_input().degrade(), sda: pins.p0_26.into_floating_input().degrade() };
     let i2c = Twim::new(chip.TWIM0, i2c_pins, twim::Frequency::K400);
-    let ready = pins.p0_11.into_pulldown_input();
+    let ready = pins.p0_03.into_pulldown_input();
     let sensor = Accelerometer::new(i2c, SlaveAddr::Default, DataRate::Hz_100, Range::G4, ready)?;
 
     let uart_pins = uarte::Pins {

@@ -20,7 +20,7 @@ type NodeMemory = Memory<0x1_0000, 0x400>;
 
 static MEMORY: ConstStaticCell<NodeMemory> = ConstStaticCell::new(NodeMemory::new());
 
-/// A LoRaWAN uplink at the slowest data rate takes 51 bytes.
+/// Packets as large as a LoRaWAN uplink at the slowest data rate.
 const SETTINGS: Settings = Settings { max_packet_len: 51, poll_us: 500, silence_ms: 1_000 };
 
 /// Of the Pico's crystal.

@@ -24,7 +24,7 @@ type NodeMemory = Memory<0x8000, 0x400>;
 
 static MEMORY: ConstStaticCell<NodeMemory> = ConstStaticCell::new(NodeMemory::new());
 
-/// A LoRaWAN uplink at the slowest data rate takes 51 bytes.
+/// Packets as large as a LoRaWAN uplink at the slowest data rate.
 const SETTINGS: Settings = Settings { max_packet_len: 51, poll_us: 200, silence_ms: 1_000 };
 
 /// Of the core, by the internal oscillator.
@@ -50,7 +50,7 @@ fn start() -> Result<Tally, NodeError> {
     let mut interrupts = chip.SYSCFG.constrain(&mut rcc);
 
     let i2c = I2c::new(chip.I2C1, (port_b.pb8, port_b.pb9), 400.kHz(), &mut rcc);
-    let mut ready = port_a.pa0.into_pull_up_input();
+    let mut ready = port_a.pa1.into_pull_up_input();
     ready.make_interrupt_source(&mut interrupts);
     ready.trigger_on_edge(&mut chip.EXTI, Edge::Falling);
     ready.enable_interrupt(&mut chip.EXTI);

@@ -7,7 +7,7 @@ use irmae_infer::kernels::Portable;
 use irmae_infer::packet::{Arrival, MAX_PACKET_LEN, PacketDecoder, Profile, encode_packet};
 use irmae_infer::{Decoder, Encoder, Model, RawType, Sample, Shape};
 use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::ReadableElement;
+use ndarray_npy::{ReadNpyError, ReadableElement};
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
@@ -147,8 +147,12 @@ impl Recording {
 /// The windows of an array file in the order of the device.
 fn device_order<S: Sample + Pod + ReadableElement>(path: &Path, model: &Model<'_>) -> Result<Vec<u8>, FirmwareError> {
     let refuse = |why| FirmwareError::Recording { path: path.to_path_buf(), why };
-    let array: ArrayD<S> = ndarray_npy::read_npy(path)
-        .map_err(|why| refuse(format!("{why}; the model takes an array of {:?}", model.raw_type())))?;
+    let array: ArrayD<S> = ndarray_npy::read_npy(path).map_err(|why| match why {
+        ReadNpyError::WrongDescriptor(found) => {
+            refuse(format!("it is an array of {found}, the model takes one of {:?}", model.raw_type()))
+        }
+        other => refuse(other.to_string()),
+    })?;
     let [h, w, c] = [model.frame().height, model.frame().width, model.frame().channels].map(usize::from);
     let wanted: &[usize] = if w == 1 { &[c, h] } else { &[c, h, w] };
     if array.ndim() == 0 || array.shape()[1..] != *wanted {
@@ -212,7 +216,7 @@ mod tests {
         let line = Recording::read(&model, &path).err().unwrap().to_string();
         assert!(line.ends_with("it has shape [4, 32, 3], the model takes windows of [3, 32]"), "{line}");
         ndarray_npy::write_npy(&path, &rows.mapv(f64::from)).unwrap();
-        assert!(Recording::read(&model, &path).err().unwrap().to_string().contains("an array of I16"));
+        assert!(Recording::read(&model, &path).err().unwrap().to_string().contains("the model takes one of I16"));
     }
 
     #[test]
