@@ -124,13 +124,17 @@ impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
                 }
             }
         }
-        while self.send(outbox, &mut tally) {}
-        // An error of the last bytes has no frame to abandon.
+        self.finish(outbox, &mut tally);
+        Ok(tally)
+    }
+
+    /// Sends what still waits, however long the link takes.
+    fn finish<const Q: usize>(&mut self, outbox: &mut Outbox<Q>, tally: &mut Tally) {
+        while self.send(outbox, tally) {}
         if self.link.flush().is_err() {
             tally.link_errors += 1;
         }
         log!(info, "{}", tally);
-        Ok(tally)
     }
 
     /// Memory for a row, where model and sensor agree on its length.

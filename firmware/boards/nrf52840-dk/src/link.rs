@@ -1,4 +1,5 @@
-//! The UART as a link. The HAL's own transmitter takes no bytes after the first few, so here is another one.
+//! The UART as a link. The HAL's own transmitting half (0.19) panics where it is given fewer bytes than its buffer has
+//! room for, so here is another one.
 
 use embedded_io::{ErrorType, Write, WriteReady};
 use nrf52840_hal::uarte::{Error, Instance, Uarte};
