@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -35,12 +35,15 @@ const POLL: Duration = Duration::from_millis(5);
 /// How long a board may send nothing, beyond what the pace of the rows asks for.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// What `cargo xtask stream` is asked for. Without a model, the golden cases that are signals go through each core of a real board.
+/// What `cargo xtask stream` is asked for. Without a model, all golden cases that are signals go through each core of a real board.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The board.
     #[arg(long, default_value = "an386", requires = "model", value_parser = PossibleValuesParser::new(names().filter(|name| *name != "all")))]
     board: String,
+    /// The folder of golden cases; tests/golden if none is given.
+    #[arg(long, conflicts_with = "model")]
+    cases: Option<PathBuf>,
     /// The encoder; it is put into the board's flash beside the program.
     #[arg(long, requires = "windows")]
     model: Option<PathBuf>,
@@ -89,7 +92,9 @@ pub(crate) struct Streamed {
 /// Where something cannot be read or run, or the frames are not those that the host makes.
 pub(crate) fn run(env: &Env, options: &Options) -> Result<(), FirmwareError> {
     setup::ensure(env, &[Need::Rust, Need::Qemu])?;
-    let (Some(model), Some(windows)) = (&options.model, &options.windows) else { return check_cores(env) };
+    let (Some(model), Some(windows)) = (&options.model, &options.windows) else {
+        return check_cores(env, options.cases.as_deref().unwrap_or(&env.root.join("tests/golden")));
+    };
     let board = find(&options.board).ok_or(FirmwareError::NoQemu)?;
     let recording = Recording::read(model, windows)?;
     let max_packet_len = options.bytes.unwrap_or(MAX_PACKET_LEN as u16);
@@ -127,10 +132,10 @@ pub(crate) fn build(env: &Env, board: &Board) -> Result<Image, FirmwareError> {
 }
 
 /// Streams the golden cases through each core of a real board.
-fn check_cores(env: &Env) -> Result<(), FirmwareError> {
+fn check_cores(env: &Env, cases: &Path) -> Result<(), FirmwareError> {
     let mut failed = Vec::new();
     for board in CORES.iter().filter_map(|name| find(name)) {
-        match check(env, board) {
+        match check(env, board, cases) {
             Ok(windows) => println!("{}, {}: {windows} windows came back as the host's frames", board.name, board.core),
             Err(why) => {
                 eprintln!("{why}");
@@ -144,10 +149,9 @@ fn check_cores(env: &Env) -> Result<(), FirmwareError> {
 
 /// Streams every golden case that is a signal through a board, whole and with a small budget, and compares what a receiver makes of
 /// it with the golden windows. Returns how many windows that were.
-fn check(env: &Env, board: &Board) -> Result<usize, FirmwareError> {
+fn check(env: &Env, board: &Board, cases: &Path) -> Result<usize, FirmwareError> {
     let image = build(env, board)?;
-    let golden = env.root.join("tests/golden");
-    let entries = fs::read_dir(&golden).map_err(FirmwareError::io(&golden))?.flatten();
+    let entries = fs::read_dir(cases).map_err(FirmwareError::io(cases))?.flatten();
     let folders = entries.map(|entry| entry.path()).filter(|case| case.join("encoder.irmae").is_file());
     let mut windows = 0;
     for case in folders {
