@@ -25,7 +25,7 @@ const SENSOR_ERRORS_MAX: u32 = 10;
 /// What can be chosen at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Bytes of a packet, at most, its envelope included.
+    /// Bytes of a packet, at most, its envelope of 6 included; with less than 7 no code goes out.
     pub max_packet_len: usize,
     /// How long to wait before the sensor is asked again. A sample is late by that, at most.
     pub poll_us: u32,

@@ -1,13 +1,15 @@
 //! `cargo xtask stream`: recorded windows go in over a board's UART, sample by sample; the application of real boards encodes them
 //! as they arrive, and its frames come back on the same UART. They must be those that the host makes of whole windows.
 
-use irmae_infer::packet::MAX_PACKET_LEN;
+mod check;
+
+use irmae_infer::packet::{MAX_PACKET_LEN, Profile};
 use irmae_node::sensor::stream::Header;
 use std::{
     fs,
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -18,7 +20,7 @@ use super::{
     find,
     image::{self, Image, Program},
     names,
-    recording::{self, Recording},
+    recording::Recording,
 };
 use crate::{
     env::Env,
@@ -27,9 +29,8 @@ use crate::{
 };
 use clap::builder::PossibleValuesParser;
 
-/// Boards whose cores are those of the real boards: RP2040, then nRF52840 and STM32F4, then ESP32-C3.
-const CORES: [&str; 3] = ["an385-m0", "an386", "virt-imc"];
-
+/// A byte of code in its envelope.
+const LEAST_BYTES: i64 = Profile::Full.overhead_len() as i64 + 1;
 /// How often a board that has not connected yet is looked at.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a board may send nothing, beyond what the pace of the rows asks for.
@@ -51,10 +52,10 @@ pub(crate) struct Options {
     #[arg(long, requires = "model")]
     windows: Option<PathBuf>,
     /// Bytes that a packet may have, its envelope of 6 included [default: all of the code]
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = "model", value_parser = clap::value_parser!(u16).range(LEAST_BYTES..))]
     bytes: Option<u16>,
     /// Rows a second; as fast as the board takes them if none is given.
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = "model", value_parser = positive)]
     rate: Option<f64>,
     /// File for the frames.
     #[arg(long, requires = "model")]
@@ -62,6 +63,13 @@ pub(crate) struct Options {
     /// Wait for a gateway to connect (`irmae gateway --tcp ADDRESS:PORT`), and send it the frames as they come.
     #[arg(long, value_name = "ADDRESS:PORT", requires = "model")]
     listen: Option<SocketAddr>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|&rate: &f64| rate >= 1e-3 && rate.is_finite())
+        .ok_or_else(|| "0.001 or more is needed".into())
 }
 
 /// A recording on its way through a board.
@@ -93,11 +101,12 @@ pub(crate) struct Streamed {
 pub(crate) fn run(env: &Env, options: &Options) -> Result<(), FirmwareError> {
     setup::ensure(env, &[Need::Rust, Need::Qemu])?;
     let (Some(model), Some(windows)) = (&options.model, &options.windows) else {
-        return check_cores(env, options.cases.as_deref().unwrap_or(&env.root.join("tests/golden")));
+        return check::run(env, options.cases.as_deref().unwrap_or(&env.root.join("tests/golden")));
     };
     let board = find(&options.board).ok_or(FirmwareError::NoQemu)?;
     let recording = Recording::read(model, windows)?;
     let max_packet_len = options.bytes.unwrap_or(MAX_PACKET_LEN as u16);
+    let image = build(env, board)?;
     let mut sinks: Vec<Box<dyn Write>> = Vec::new();
     if let Some(path) = &options.out {
         sinks.push(Box::new(fs::File::create(path).map_err(FirmwareError::io(path))?));
@@ -106,7 +115,7 @@ pub(crate) fn run(env: &Env, options: &Options) -> Result<(), FirmwareError> {
         sinks.push(Box::new(wait_for_gateway(address).map_err(FirmwareError::io(address.to_string()))?));
     }
     let stream = Stream { board, recording: &recording, max_packet_len, rate: options.rate };
-    let streamed = stream.through(env, &build(env, board)?, &mut sinks)?;
+    let streamed = stream.through(env, &image, &mut sinks)?;
     streamed.lines.iter().for_each(|line| println!("{line}"));
     println!(
         "{}: {} bytes of samples in, {} bytes of frames out, in {:.1} s; equal to the host's",
@@ -129,64 +138,6 @@ pub(crate) fn build(env: &Env, board: &Board) -> Result<Image, FirmwareError> {
     let golden = env.root.join("tests/golden");
     let folder = env.root.join("target/firmware/boards").join(board.name);
     image::build(env, board, Program { name: "stream", cases: &golden, arguments: &[] }, &folder)
-}
-
-/// Streams the golden cases through each core of a real board.
-fn check_cores(env: &Env, cases: &Path) -> Result<(), FirmwareError> {
-    let mut failed = Vec::new();
-    for board in CORES.iter().filter_map(|name| find(name)) {
-        match check(env, board, cases) {
-            Ok(windows) => println!("{}, {}: {windows} windows came back as the host's frames", board.name, board.core),
-            Err(why) => {
-                eprintln!("{why}");
-                failed.push(board.name);
-            }
-        }
-    }
-    println!("{} passed, {} failed", CORES.len() - failed.len(), failed.len());
-    if failed.is_empty() { Ok(()) } else { Err(FirmwareError::Failed { boards: failed.join(", ") }) }
-}
-
-/// Streams every golden case that is a signal through a board, whole and with a small budget, and compares what a receiver makes of
-/// it with the golden windows. Returns how many windows that were.
-fn check(env: &Env, board: &Board, cases: &Path) -> Result<usize, FirmwareError> {
-    let image = build(env, board)?;
-    let entries = fs::read_dir(cases).map_err(FirmwareError::io(cases))?.flatten();
-    let folders = entries.map(|entry| entry.path()).filter(|case| case.join("encoder.irmae").is_file());
-    let mut windows = 0;
-    for case in folders {
-        let mut recording = Recording::golden(&case)?;
-        if recording.frame.width > 1 {
-            continue;
-        }
-        for max_packet_len in [MAX_PACKET_LEN as u16, 8] {
-            let stream = Stream { board, recording: &recording, max_packet_len, rate: None };
-            let frames = stream.through(env, &image, &mut [])?.frames;
-            let decoded = recording::decode(&case.join("decoder.irmae"), &frames)?;
-            let output = case.join("output.bin");
-            if usize::from(max_packet_len) == MAX_PACKET_LEN {
-                check_wire(board, &decoded, &fs::read(&output).map_err(FirmwareError::io(&output))?)?;
-            }
-            windows += recording.windows();
-        }
-        recording.damage_model();
-        check_refusal(env, board, &image, &recording)?;
-    }
-    Ok(windows)
-}
-
-/// That a damaged model ends the program, with a line that says so.
-fn check_refusal(env: &Env, board: &Board, image: &Image, damaged: &Recording) -> Result<(), FirmwareError> {
-    let stream = Stream { board, recording: damaged, max_packet_len: MAX_PACKET_LEN as u16, rate: None };
-    match stream.through(env, image, &mut []) {
-        Err(FirmwareError::Exit { status: 1, lines, .. })
-            if lines.iter().any(|line| line.starts_with("no model to run at 0x") && line.contains("Checksum")) =>
-        {
-            Ok(())
-        }
-        Err(other) => Err(other),
-        Ok(_) => Err(FirmwareError::Accepted { board: board.name }),
-    }
 }
 
 impl Stream<'_> {
@@ -269,8 +220,8 @@ fn receive(mut uart: &TcpStream, sinks: &mut [Box<dyn Write>]) -> io::Result<Vec
         };
         frames.extend_from_slice(&bytes[..len]);
         for sink in &mut *sinks {
-            sink.write_all(&bytes[..len])?;
-            sink.flush()?;
+            let taken = sink.write_all(&bytes[..len]).and_then(|()| sink.flush());
+            taken.map_err(|why| io::Error::other(format!("who takes the frames is gone: {why}")))?;
         }
     }
 }
