@@ -77,7 +77,7 @@ pub(crate) enum FirmwareError {
         lines: Vec<String>,
     },
     /// Other bytes came over the wire than the host would make.
-    #[error("{board}: {sent} bytes came out of the UART, {expected} were expected; they differ from byte {byte} on")]
+    #[error("{board}: {sent} bytes came from it, {expected} were expected; they differ from byte {byte} on")]
     Wire {
         /// The board.
         board: &'static str,
@@ -87,6 +87,12 @@ pub(crate) enum FirmwareError {
         expected: usize,
         /// Index of the first that differs.
         byte: usize,
+    },
+    /// The receiver of a board's frames failed.
+    #[error("irmae: {why}")]
+    Receiver {
+        /// What it said.
+        why: String,
     },
     /// A damaged model was run.
     #[error("{board}: the firmware runs a model file with a wrong bit")]

@@ -2,10 +2,10 @@
 
 use bytemuck::Pod;
 use irmae_infer::format::AlignedBytes;
-use irmae_infer::framing::{FrameReader, encode_frame, frame_len_max};
+use irmae_infer::framing::{encode_frame, frame_len_max};
 use irmae_infer::kernels::Portable;
-use irmae_infer::packet::{Arrival, MAX_PACKET_LEN, PacketDecoder, Profile, encode_packet};
-use irmae_infer::{Decoder, Encoder, Model, RawType, Sample, Shape};
+use irmae_infer::packet::{MAX_PACKET_LEN, Profile, encode_packet};
+use irmae_infer::{Encoder, Model, RawType, Sample, Shape};
 use ndarray::{ArrayD, IxDyn};
 use ndarray_npy::{ReadNpyError, ReadableElement};
 use std::{
@@ -165,36 +165,6 @@ fn device_order<S: Sample + Pod + ReadableElement>(path: &Path, model: &Model<'_
     Ok(array.iter().flat_map(|sample| bytemuck::bytes_of(sample).to_vec()).collect())
 }
 
-/// What a receiver makes of frames, none of which may be lost: windows, as in a golden case.
-pub(super) fn decode(decoder: &Path, frames: &[u8]) -> Result<Vec<u8>, FirmwareError> {
-    let file = ModelFile::read(decoder)?;
-    let model = file.load()?;
-    with_samples!(model.raw_type(), S => windows_of::<S>(&file, &model, frames))
-}
-
-fn windows_of<S: Sample + Default + Pod>(
-    file: &ModelFile,
-    model: &Model<'_>,
-    frames: &[u8],
-) -> Result<Vec<u8>, FirmwareError> {
-    let mut buffer = AlignedBytes::zeroed(model.buffer_len());
-    let mut decoder = Decoder::<Portable>::with_kernels(model, buffer.as_mut_slice()).map_err(file.refused())?;
-    let mut packet = [0; MAX_PACKET_LEN];
-    let (mut reader, mut packets) = (FrameReader::new(&mut packet), PacketDecoder::new(model, Profile::Full));
-    let (mut code, mut window) = (vec![0; model.code_len()], vec![S::default(); model.frame().len()]);
-    let mut windows = Vec::new();
-    for &byte in frames {
-        let Some(packet) = reader.push(byte) else { continue };
-        let received = packets.decode(packet, &mut code).map_err(file.refused())?;
-        if received.arrival != Arrival::InOrder {
-            return Err(file.refused()(format!("a packet is {:?}", received.arrival)));
-        }
-        decoder.decode(&code, &mut window).map_err(file.refused())?;
-        windows.extend_from_slice(bytemuck::cast_slice(&window));
-    }
-    Ok(windows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,19 +187,5 @@ mod tests {
         assert!(line.ends_with("it has shape [4, 32, 3], the model takes windows of [3, 32]"), "{line}");
         ndarray_npy::write_npy(&path, &rows.mapv(f64::from)).unwrap();
         assert!(Recording::read(&model, &path).err().unwrap().to_string().contains("the model takes one of I16"));
-    }
-
-    #[test]
-    fn what_the_host_frames_it_decodes_to_the_golden_windows() {
-        let case = Env::detect().unwrap().root.join("tests/golden/signal-i8");
-        let frames = Recording::golden(&case).unwrap().host_frames(MAX_PACKET_LEN).unwrap();
-        let windows = decode(&case.join("decoder.irmae"), &frames).unwrap();
-        assert_eq!(windows, fs::read(case.join("output.bin")).unwrap());
-        // Without its first frame, the second packet says that one is lost.
-        let first = frames.iter().position(|&byte| byte == 0).unwrap();
-        assert!(decode(&case.join("decoder.irmae"), &frames[first + 1..]).is_ok());
-        let second = first + 1 + frames[first + 1..].iter().position(|&byte| byte == 0).unwrap();
-        let gap = [&frames[..first], &frames[second..]].concat();
-        assert!(decode(&case.join("decoder.irmae"), &gap).unwrap_err().to_string().contains("AfterLoss"));
     }
 }

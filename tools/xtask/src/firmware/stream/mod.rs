@@ -31,7 +31,7 @@ use clap::builder::PossibleValuesParser;
 
 /// A byte of code in its envelope.
 const LEAST_BYTES: i64 = Profile::Full.overhead_len() as i64 + 1;
-/// How often a board that has not connected yet is looked at.
+/// How often a program that has not connected yet is looked at.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a board may send nothing, beyond what the pace of the rows asks for.
 const SILENCE: Duration = Duration::from_secs(120);
@@ -161,7 +161,7 @@ impl Stream<'_> {
         let serial = format!("tcp:{}:{port}", Ipv4Addr::LOCALHOST);
         let options = ["-device".to_string(), flash];
         let mut running = Running::start(&qemu, self.board, &image.elf, folder.path(), &serial, &options)?;
-        let frames = match accept(&listener, &mut running)? {
+        let frames = match accept(&listener, || running.has_ended())? {
             Some(uart) => self.exchange(&uart, sinks).map_err(FirmwareError::io("the board's UART"))?,
             None => Vec::new(),
         };
@@ -226,22 +226,25 @@ fn receive(mut uart: &TcpStream, sinks: &mut [Box<dyn Write>]) -> io::Result<Vec
     }
 }
 
-/// The board's end of its UART; none where it ended before it connected.
-fn accept(listener: &TcpListener, running: &mut Running<'_>) -> Result<Option<TcpStream>, FirmwareError> {
+/// The first connection; none where the program that should connect has ended.
+fn accept(
+    listener: &TcpListener,
+    mut has_ended: impl FnMut() -> Result<bool, FirmwareError>,
+) -> Result<Option<TcpStream>, FirmwareError> {
     listener.set_nonblocking(true).map_err(FirmwareError::io("a socket"))?;
     loop {
         match listener.accept() {
-            Ok((uart, _)) => {
-                uart.set_nonblocking(false).map_err(FirmwareError::io("the board's UART"))?;
-                return Ok(Some(uart));
+            Ok((connection, _)) => {
+                connection.set_nonblocking(false).map_err(FirmwareError::io("a socket"))?;
+                return Ok(Some(connection));
             }
             Err(why) if why.kind() == ErrorKind::WouldBlock => {
-                if running.has_ended()? {
+                if has_ended()? {
                     return Ok(None);
                 }
                 thread::sleep(POLL);
             }
-            Err(why) => return Err(FirmwareError::io("the board's UART")(why)),
+            Err(why) => return Err(FirmwareError::io("a socket")(why)),
         }
     }
 }
