@@ -83,6 +83,25 @@ pub enum OptimizerKind {
     Muon,
 }
 
+/// How large a preset's decoder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum DecoderKind {
+    /// As the encoder, the other way about: for devices that also decode.
+    Mirror,
+    /// Twice as wide, for a decoder that runs on a gateway. The encoder is the same.
+    Gateway,
+}
+
+impl fmt::Display for DecoderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DecoderKind::Mirror => "mirror",
+            DecoderKind::Gateway => "gateway",
+        })
+    }
+}
+
 /// How the learning rate changes over the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]

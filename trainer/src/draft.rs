@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{LIBTORCH_VERSION, OptimizerKind, RunConfig, Schedule, StackInit, TrainingConfig, TrainingError};
+use crate::config::{
+    DecoderKind, LIBTORCH_VERSION, OptimizerKind, RunConfig, Schedule, StackInit, TrainingConfig, TrainingError,
+};
 use crate::data::{DataShape, DataSpec, Dataset, Normalization};
 use crate::files::{self, FileError};
 use crate::layer::Layer;
@@ -74,6 +76,8 @@ pub struct NetworkDraft {
     pub latent: Option<usize>,
     /// Square linear layers.
     pub linear_layers: Option<usize>,
+    /// Which of a preset's decoders.
+    pub decoder_kind: Option<DecoderKind>,
     /// Layers of the encoder; the last may leave out its `out`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub encoder: Vec<LayerToml>,
@@ -216,7 +220,8 @@ impl NetworkDraft {
             let preset = preset.ok_or(DraftError::Missing(
                 "no network is named; give --preset NAME (`trainer train --help` lists them) or --config F.toml with layers",
             ))?;
-            return Ok(preset.network(input, latent, linear_layers)?);
+            let decoder = self.decoder_kind.unwrap_or(preset.decoder);
+            return Ok(preset.network_with(decoder, input, latent, linear_layers)?);
         }
         let encoder = layers("encoder", &self.encoder, latent)?;
         let decoder = layers("decoder", &self.decoder, 0)?;
@@ -295,7 +300,7 @@ mod tests {
         let unknown = error(draft("preset = 'mini'").unwrap());
         assert_eq!(
             unknown,
-            "there is no preset `mini`; there are micro-image, micro-1d, paper-shapes, paper-mnist, paper-celeba"
+            "there is no preset `mini`; there are micro-image, micro-1d, radio-image, paper-shapes, paper-mnist, paper-celeba"
         );
         assert!(error(draft("[data]\ndata = 'x'").unwrap()).contains("--preset NAME"));
         let wrong = draft("[data]\ndata = 'x'\n[[network.encoder]]\ntype = 'conv2d'\nout = 3").unwrap();

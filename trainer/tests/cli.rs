@@ -61,16 +61,19 @@ fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
     let run = folder.run();
     assert_eq!(json(&["spectrum", &run])["singular_values"].as_array().map(Vec::len), Some(4));
     assert_eq!(json(&["collapse", &run, "--rank", "3"])["rank"], 3);
-    json(&["tune", &run, "--bytes", "3", "--epochs", "1"]);
+    json(&["tune", &run, "--bytes", "3,2", "--epochs", "1"]);
     for precision in ["f32", "f16", "i8"] {
         let out = folder.path(precision);
         let report = json(&["export", &run, "--quantize", precision, "--out", &out]);
-        assert_eq!((report["packet_bytes"].as_u64(), report["raw"].as_str()), (Some(3), Some("i16")));
+        assert_eq!((&report["bytes"], report["raw"].as_str()), (&serde_json::json!([2, 3]), Some("i16")));
         for name in ["encoder.irmae", "decoder.irmae", "model.json"] {
             assert!(Path::new(&out).join(name).exists(), "{name}");
         }
-        let device = &json(&["eval", &run, "--model", &out])["device"];
-        assert_eq!(device["bytes_per_item"], 3.0);
+        let report = json(&["eval", &run, "--model", &out]);
+        let (device, packets) = (&report["device"], &report["packets"]);
+        assert!(device["bytes_per_item"].as_f64() <= Some(3.0) && device["max_bytes"] == 3);
+        assert_eq!((&packets[0]["bytes"], &packets[1]["psnr_db"]), (&2.into(), &device["psnr_db"]));
+        assert!(packets[0]["psnr_db"].as_f64() < packets[1]["psnr_db"].as_f64());
         let bar = match precision {
             "f32" => 1e-5,
             "f16" => 5e-3,
@@ -79,7 +82,8 @@ fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
         assert!(device["max_rel_diff"].as_f64().expect("a number") <= bar, "{precision}: {device}");
     }
     // Another size of packet than the one tuned for.
-    assert_eq!(json(&["export", &run, "--quantize", "i8", "--bytes", "2"])["packet_bytes"], 2);
+    let report = json(&["export", &run, "--quantize", "i8", "--bytes", "2"]);
+    assert_eq!(report["bytes"], serde_json::json!([2]));
 }
 
 /// The sample in `trainer/configs`, for windows of another shape.
@@ -119,7 +123,7 @@ fn a_run_that_was_only_trained_is_collapsed_by_export() {
     let run = folder.run();
     let report = json(&["export", &run, "--quantize", "f16"]);
     let rank = report["rank"].as_u64().expect("a number");
-    assert_eq!(report["packet_bytes"], rank + 1, "8 bits a coefficient and the length byte");
+    assert_eq!(report["bytes"][0], 1 + (6 * rank).div_ceil(8), "6 bits a coefficient and the operating point");
     assert!(PathBuf::from(&run).join("collapsed/model.safetensors").exists());
 }
 

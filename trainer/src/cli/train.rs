@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trainer::config::{OptimizerKind, Schedule, StackInit};
+use trainer::config::{DecoderKind, OptimizerKind, Schedule, StackInit};
 use trainer::draft::{DataDraft, Draft, NetworkDraft, TrainingDraft};
 use trainer::presets::PRESETS;
 use trainer::train::TrainSummary;
@@ -54,6 +54,9 @@ pub(super) struct Train {
     /// Square linear layers between encoder and decoder; 0 is a plain autoencoder
     #[arg(long, value_name = "L")]
     linear_layers: Option<usize>,
+    /// The preset's decoder: as small as the encoder, or larger, for a gateway
+    #[arg(long)]
+    decoder: Option<DecoderKind>,
     /// How the linear layers start
     #[arg(long)]
     stack_init: Option<StackInit>,
@@ -117,7 +120,9 @@ impl Train {
             seed: self.seed,
             threads: self.threads,
         };
-        Draft::new(self.preset.clone(), data, training, NetworkDraft::sizes(self.latent, self.linear_layers))
+        let mut network = NetworkDraft::sizes(self.latent, self.linear_layers);
+        network.decoder_kind = self.decoder;
+        Draft::new(self.preset.clone(), data, training, network)
     }
 }
 

@@ -11,7 +11,7 @@ use super::arrange::Source;
 use super::npy::Npz;
 use super::raw::{Element, RawItems, from_values};
 
-const TRAIN_STRIDE: usize = 64;
+const TRAIN_STRIDE: usize = 16;
 const ECG_WINDOW: usize = 256;
 const IMU_WINDOW: usize = 128;
 const IMU_AXES: usize = 6;
@@ -101,8 +101,8 @@ mod tests {
         npz.finish().unwrap();
         let source = read_ecg(&path).unwrap();
         let test = source.test.unwrap();
-        // 1600 training samples: (1600 - 256) / 64 + 1 windows; 400 test samples: one.
-        assert_eq!((source.items.axes(), test.axes()), ([22, 1, 1, 256], [1, 1, 1, 256]));
+        // 1600 training samples: (1600 - 256) / 16 + 1 windows; 400 test samples: one.
+        assert_eq!((source.items.axes(), test.axes()), ([85, 1, 1, 256], [1, 1, 1, 256]));
         let RawItem::U16(first) = test.item(0) else { panic!("ECG samples are u16") };
         assert_eq!((first[0], first[255]), (1600, 1855));
     }
@@ -122,8 +122,8 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let source = read_imu(&watch_file(&folder, &[200, 300, 100])).unwrap();
         let test = source.test.unwrap();
-        // Subject 1: windows at 0 and 64; subject 9: at 0 and 128 of its own; subject 2 is too short.
-        assert_eq!((source.items.axes(), test.axes()), ([2, 6, 1, 128], [2, 6, 1, 128]));
+        // Subject 1: windows at 0, 16, ..., 64; subject 9: at 0 and 128 of its own; subject 2 is too short.
+        assert_eq!((source.items.axes(), test.axes()), ([5, 6, 1, 128], [2, 6, 1, 128]));
         let RawItem::F32(second) = test.item(1) else { panic!("IMU samples are f32") };
         assert_eq!((second[0], second[128], second[127]), (3280.0, 3281.0, 4550.0));
     }
