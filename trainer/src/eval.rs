@@ -239,7 +239,7 @@ impl Theirs<'_> {
 }
 
 /// Rounded and saturated as the raw type of `items` is.
-fn round_to_raw(maps: &Tensor, items: &RawItems) -> Tensor {
+pub(crate) fn round_to_raw(maps: &Tensor, items: &RawItems) -> Tensor {
     let [least, largest] = match items {
         RawItems::U8(_) => [0.0, 255.0],
         RawItems::I16(_) => [-32_768.0, 32_767.0],

@@ -7,7 +7,10 @@
 //! 3. [`spectrum`] finds the rank that training left in the code; [`rank`] says it as a number.
 //! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
 //! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
+//!
+//! [`baseline`] has linear codes to compare with.
 
+pub mod baseline;
 pub mod batches;
 pub mod code;
 pub mod collapse;
@@ -40,5 +43,6 @@ pub mod spectrum;
 pub mod tensors;
 #[cfg(test)]
 mod testing;
+pub mod traces;
 pub mod train;
 pub mod tune;

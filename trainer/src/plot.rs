@@ -13,10 +13,10 @@ use crate::files::{self, FileError};
 
 const WIDTH: u32 = 1200;
 const HEIGHT: u32 = 760;
-const INK: RGBColor = RGBColor(38, 44, 52);
-const FAINT: RGBColor = RGBColor(226, 229, 234);
+pub(crate) const INK: RGBColor = RGBColor(38, 44, 52);
+pub(crate) const FAINT: RGBColor = RGBColor(226, 229, 234);
 /// Told apart by the colour-blind too (Okabe and Ito).
-const COLORS: [RGBColor; 5] = [
+pub(crate) const COLORS: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -54,7 +54,7 @@ pub(crate) fn write_png(path: &Path, image: &RgbImage) -> Result<(), FileError> 
     files::write_atomically(path, png.get_ref())
 }
 
-type DrawResult = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type DrawResult = Result<(), Box<dyn std::error::Error>>;
 
 fn draw(pixels: &mut [u8], title: &str, series: &[Series]) -> DrawResult {
     register_fonts();

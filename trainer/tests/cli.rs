@@ -86,6 +86,47 @@ fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
     assert_eq!(report["bytes"], serde_json::json!([2]));
 }
 
+#[test]
+fn a_model_stands_beside_linear_codes_with_the_same_coder() {
+    let folder = Folder::new();
+    let run = folder.run();
+    let [model, plot, windows, saved] =
+        ["model", "plot.png", "windows.npy", "report.json"].map(|name| folder.path(name));
+    json(&["tune", &run, "--bytes", "4,8", "--epochs", "1"]);
+    json(&["export", &run, "--quantize", "i8", "--out", &model]);
+    let report = json(&["compare", &run, "--model", &model, "--plot", &plot, "--windows", &windows, "--save", &saved]);
+    let text = std::fs::read(&saved).expect("a report");
+    assert_eq!(serde_json::from_slice::<Value>(&text).expect("one JSON object"), report);
+    assert_eq!((report["items"].as_u64(), report["sensor_bits"].as_u64()), (Some(4), Some(16)));
+    let methods: Vec<_> = report["rows"].as_array().expect("rows").iter().map(|row| row["method"].as_str()).collect();
+    assert_eq!(methods, ["irmae", "PCA", "DCT", "wavelet"].repeat(2).into_iter().map(Some).collect::<Vec<_>>());
+    for row in report["rows"].as_array().expect("rows") {
+        let figure = |name: &str| row[name].as_f64().unwrap_or(f64::NAN);
+        let bytes = figure("bytes_per_window");
+        assert!(bytes >= 1.0 && bytes <= figure("max_bytes"), "{row}");
+        // 48 samples of 16 bits.
+        assert!((figure("compression_ratio") * bytes - 96.0).abs() < 1e-6, "{row}");
+        assert!(figure("rmse") > 0.0 && figure("prdn_percent") > figure("prd_percent"), "{row}");
+    }
+    // What the table says of the model is what `eval` says of it.
+    let eval = json(&["eval", &run, "--model", &model]);
+    assert_eq!(eval["packets"][1]["bytes_per_item"], report["rows"][4]["bytes_per_window"]);
+    let difference = |a: &Value, b: &Value| (a.as_f64().expect("a number") - b.as_f64().expect("a number")).abs();
+    assert!(difference(&eval["packets"][1]["psnr_db"], &report["rows"][4]["psnr_db"]) < 1e-6, "{eval} {report}");
+    let gain = &report["gains"][1];
+    let snr_db = report["rows"][4]["snr_db"].as_f64().expect("a number");
+    let above = snr_db - gain["ideal"]["snr_db"].as_f64().expect("a number");
+    assert!((gain["gain_db"].as_f64().expect("a number") - above).abs() < 1e-9, "{gain}");
+    assert!(std::fs::read(&plot).expect("a plot").starts_with(b"\x89PNG"));
+    let written: Array3<i16> = ndarray_npy::read_npy(&windows).expect("an array");
+    assert_eq!(written, waves().slice(ndarray::s![36.., .., ..]));
+
+    let line = error(&["compare", &run, "--model", &model, "--bytes", "1"]);
+    assert!(line.contains("--bytes 1 leaves no room"), "{line}");
+    let line = error(&["compare", &run, "--model", &folder.path("nothing")]);
+    assert!(line.contains("encoder.irmae is missing"), "{line}");
+}
+
 /// The sample in `trainer/configs`, for windows of another shape.
 #[test]
 fn a_toml_file_describes_a_network_and_its_errors_name_the_line() {
@@ -204,7 +245,7 @@ fn damaged_runs_and_exports_are_named() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "golden"] {
+    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden"] {
         let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
         assert!(help.contains("Example"), "{verb}");
     }

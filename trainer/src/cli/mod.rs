@@ -1,6 +1,7 @@
 //! The verbs of `trainer`, one a file. Results go to stdout, progress and errors to stderr.
 
 mod collapse;
+mod compare;
 mod eval;
 mod export;
 mod golden;
@@ -39,6 +40,7 @@ enum Verb {
     Tune(tune::Tune),
     Export(export::Export),
     Eval(eval::Eval),
+    Compare(compare::Compare),
     Golden(golden::Golden),
 }
 
@@ -53,6 +55,7 @@ impl Cli {
             Verb::Tune(verb) => verb.run(),
             Verb::Export(verb) => verb.run(),
             Verb::Eval(verb) => verb.run(),
+            Verb::Compare(verb) => verb.run(),
             Verb::Golden(verb) => verb.run(),
         }
     }
