@@ -114,9 +114,9 @@ pub static PRESETS: [Preset; 6] = [
     },
     Preset {
         name: "radio-image",
-        about: "small images in few bytes: three convolutions to 64 coefficients, in no more flash than micro-image",
+        about: "small images in few bytes: three convolutions to 96 coefficients, in no more flash than micro-image",
         resize: None,
-        latent: 64,
+        latent: 96,
         linear_layers: 2,
         one_dimensional: false,
         decoder: DecoderKind::Gateway,
@@ -274,7 +274,7 @@ fn micro_1d(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers,
 
 fn radio_image(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers, Unfit> {
     let sizes = halvings(input, 2)?;
-    let third = Window { out_channels: 36, kernel: [3, 3], stride: [2, 2], padding: [1, 1], output_padding: [0, 0] };
+    let third = Window { out_channels: 28, kernel: [3, 3], stride: [2, 2], padding: [1, 1], output_padding: [0, 0] };
     let encoder =
         [halve(16, &sizes[0]), halve(32, &sizes[1]), relu(linear(Op::Conv(third))), dense(Shape::vector(latent))];
     Ok((encoder.into(), small_decoder(&sizes, decoder)))

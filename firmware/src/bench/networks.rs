@@ -62,6 +62,8 @@ fn run_encoder<S: Sample + Pod>(case: &Case, memory: &mut Memory) -> usize {
     println!("load_encoder {} {}", case.name, model.buffer_len());
     let packet_len = region(|| encode::<S>(model, case.input, memory));
     println!("encode {}", case.name);
+    region(|| code_once(model, packet_len, memory));
+    println!("code {} {}", case.name, model.code_len());
     let expected = case.packets.split_first().expect("a packet").1;
     check(model, case, expected, &memory.packet[..packet_len]);
     packet_len
@@ -91,6 +93,14 @@ fn encode<S: Sample + Pod>(model: &Model<'_>, input: &[u8], memory: &mut Memory)
     let mut encoder = Encoder::new(model, &mut *memory.buffer).expect("a large buffer");
     encoder.encode::<S>(samples, code).expect("a window");
     model.code().pack(code, PACKET_LEN_MAX, &mut memory.packet).expect("a large buffer")
+}
+
+/// The code that was encoded last, at the operating point that its packet has: quantiser and entropy coder alone.
+#[inline(never)]
+fn code_once(model: &Model<'_>, packet_len: usize, memory: &mut Memory) {
+    let code = &memory.code[..model.code_len()];
+    let [point, payload @ ..] = &mut memory.packet[..packet_len] else { return };
+    model.code().encode((*point).into(), code, payload);
 }
 
 /// From a packet to a window of samples; gives its bytes.

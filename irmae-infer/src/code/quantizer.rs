@@ -25,16 +25,14 @@ pub const STEP_MAX: u8 = 8 * 16 - 1;
 /// The smallest step, 4.
 pub const STEP_MIN: u8 = 8 * 2;
 
-/// `2^(i/8)`, with 8 fraction bits.
-const MANTISSAS: [u16; 8] = [256, 279, 304, 332, 362, 395, 431, 470];
-/// Their reciprocals, with 16 fraction bits, rounded down.
-const RECIPROCALS: [u32; 8] = {
-    let (mut reciprocals, mut i) = ([0; 8], 0);
-    while i < reciprocals.len() {
-        reciprocals[i] = (1 << 24) / MANTISSAS[i] as u32;
+/// `2^(i/8)` with 8 fraction bits in the lower half, in the upper its reciprocal with 15, rounded down: one load for both.
+static MANTISSAS: [u32; 8] = {
+    let (mut mantissas, mut i) = ([256, 279, 304, 332, 362, 395, 431, 470], 0);
+    while i < mantissas.len() {
+        mantissas[i] |= (1 << 23) / mantissas[i] << 16;
         i += 1;
     }
-    reciprocals
+    mantissas
 };
 
 /// A cumulative distribution, in shares of [`TOTAL`].
@@ -45,7 +43,7 @@ pub type Knots = [u16; KNOTS];
 pub struct Quantizer {
     /// `D`, with 8 fraction bits.
     size: u32,
-    /// `z`, with 8 fraction bits.
+    /// `z`.
     zero: u32,
     /// `(c * reciprocal) >> shift` is `c / D`.
     reciprocal: u32,
@@ -79,11 +77,11 @@ impl Quantizer {
     /// A quantiser whose step is `2^(step / 8)`, for a coefficient of `bits`; see [`Code::new`](super::Code::new) for what they may be.
     #[inline]
     pub fn new(step: u8, deadzone: u8, bits: u8) -> Self {
-        let (octave, eighth) = (u32::from(step >> 3 & 15), usize::from(step & 7));
-        let size = u32::from(MANTISSAS[eighth]) << octave;
-        let zero = (size * u32::from(deadzone)) >> 8;
+        let (octave, mantissa) = (u32::from(step >> 3 & 15), MANTISSAS[usize::from(step & 7)]);
+        let size = (mantissa & 0xffff) << octave;
+        let zero = (size * u32::from(deadzone)) >> 16;
         let half = 1 << (bits - 1);
-        let mut quantizer = Self { size, zero, reciprocal: RECIPROCALS[eighth], shift: 16 + octave, half, top: 0 };
+        let mut quantizer = Self { size, zero, reciprocal: mantissa >> 16, shift: 15 + octave, half, top: 0 };
         quantizer.top = quantizer.steps_to(half);
         quantizer
     }
@@ -91,7 +89,7 @@ impl Quantizer {
     /// Whole steps between the zero cell and `magnitude`.
     #[inline]
     fn steps_to(&self, magnitude: u32) -> u32 {
-        (magnitude.saturating_sub(self.zero >> 8) * self.reciprocal) >> self.shift
+        (magnitude.saturating_sub(self.zero) * self.reciprocal) >> self.shift
     }
 
     /// The largest number of a cell; 0 where the coefficient is not sent.
@@ -110,7 +108,7 @@ impl Quantizer {
         // -1 mirrors 0: cells hold their lower edge.
         let sign = i32::from(coefficient >> 15);
         let magnitude = (i32::from(coefficient) ^ sign) as u32;
-        if magnitude < self.zero >> 8 {
+        if magnitude < self.zero {
             return 0;
         }
         let level = (self.steps_to(magnitude) + 1).min(self.top) as i32;
@@ -128,11 +126,11 @@ impl Quantizer {
     #[inline]
     pub(super) fn edges(&self, level: i32) -> Edges {
         let magnitude = level.unsigned_abs();
-        let high = if magnitude == self.top { self.half } else { (self.zero + magnitude * self.size) >> 8 } as i32;
+        let high = if magnitude == self.top { self.half } else { self.zero + ((magnitude * self.size) >> 8) } as i32;
         match level {
             0 => Edges { low: -high, high },
             _ => {
-                let low = ((self.zero + (magnitude - 1) * self.size) >> 8) as i32;
+                let low = (self.zero + (((magnitude - 1) * self.size) >> 8)) as i32;
                 if level > 0 { Edges { low, high } } else { Edges { low: -high, high: -low } }
             }
         }
@@ -140,17 +138,14 @@ impl Quantizer {
 
     #[inline]
     pub(super) fn share(&self, knots: &Knots, edges: Edges) -> Share {
-        Share { low: self.cumulative(knots, edges.low), high: self.cumulative(knots, edges.high) }
+        let high = if edges.high == self.half as i32 { TOTAL } else { self.cumulative(knots, edges.high) };
+        Share { low: self.cumulative(knots, edges.low), high }
     }
 
-    /// How much of the distribution lies below `edge`.
+    /// How much of the distribution lies below `edge`, which is less than `H`.
     #[inline]
     fn cumulative(&self, knots: &Knots, edge: i32) -> u32 {
-        let half = self.half as i32;
-        if edge >= half {
-            return TOTAL;
-        }
-        let at = (edge + half) as u32;
+        let at = (edge + self.half as i32) as u32;
         let shift = self.bin_shift();
         let [left, right] = bin(knots, at >> shift);
         left + (((right - left) * (at & ((1 << shift) - 1))) >> shift)
@@ -183,7 +178,7 @@ impl Quantizer {
         let (mut twice_area, mut at, mut f_at) = (0_u32, low, f_low);
         while at < high {
             let next = (((at >> shift) + 1) << shift).min(high);
-            let f_next = self.cumulative(knots, next as i32 - half);
+            let f_next = if next == high { f_high } else { self.cumulative(knots, next as i32 - half) };
             twice_area += (f_at + f_next) * (next - at);
             (at, f_at) = (next, f_next);
         }

@@ -43,7 +43,8 @@ impl<'a> RangeEncoder<'a> {
         // The last symbol has what rounding leaves, too.
         let range = if share.high == TOTAL { self.range - offset } else { unit * (share.high - share.low) };
         let (low, is_carried) = self.low.overflowing_add(offset);
-        if ending(low, range, self.payload.len() - self.len).is_none() {
+        let room = self.payload.len() - self.len;
+        if room < 4 && ending(low, range, room).is_none() {
             return false;
         }
         if is_carried {
@@ -81,14 +82,11 @@ impl<'a> RangeEncoder<'a> {
 /// always enough.
 #[inline]
 fn ending(low: u32, range: u32, count: usize) -> Option<u32> {
-    let block = match count {
+    if count == 0 {
         // Of the whole range nothing needs to be said.
-        0 => return (range == u32::MAX).then_some(0),
-        1 => 1_u32 << 24,
-        2 => 1 << 16,
-        3 => 1 << 8,
-        _ => 1,
-    };
+        return (range == u32::MAX).then_some(0);
+    }
+    let block = 1 << (32 - 8 * count.min(4));
     let gap = low.wrapping_neg() & (block - 1);
     (gap + block <= range).then_some(gap)
 }

@@ -94,6 +94,7 @@ fn add_network(figures: &mut BTreeMap<String, u64>, network: &Network) {
     let name = format!("{} {}-{}", network.core, network.network, network.precision);
     let counted = [
         ("encode instructions", Some(network.encode_instructions)),
+        ("code instructions", Some(network.code_instructions)),
         ("decode instructions", Some(network.decode_instructions)),
         ("load encoder instructions", Some(network.load_encoder_instructions)),
         ("load decoder instructions", Some(network.load_decoder_instructions)),

@@ -149,6 +149,10 @@ impl Figures {
                 network.encode_modelled_cycles = modelled_cycles;
                 network.peak_stack_bytes = network.peak_stack_bytes.max(stack_bytes);
             }
+            (["code", _, coefficients], Some(network)) => {
+                network.coefficients = coefficients.parse().ok()?;
+                network.code_instructions = instructions;
+            }
             (["load_decoder", _, buffer], Some(network)) => {
                 network.load_decoder_instructions = instructions;
                 network.decoder_buffer_bytes = buffer.parse().ok()?;
@@ -180,6 +184,7 @@ mod tests {
             vec![empty, known, region("layer conv 64 32", 99, 8), region("load_encoder a-b-i8 100", 1, 50)];
         regions.extend([
             region("encode a-b-i8", 2, 70),
+            region("code a-b-i8 5", 600, 70),
             region("load_decoder a-b-i8 80", 3, 60),
             region("decode a-b-i8", 4, 40),
         ]);
@@ -190,6 +195,7 @@ mod tests {
         let network = &figures.networks[0];
         assert_eq!((network.network.as_str(), network.precision.as_str()), ("a-b", "i8"));
         assert_eq!((network.encode_instructions, network.decode_instructions), (2, 4));
+        assert_eq!((network.code_instructions, network.coefficients), (600, 5));
         assert_eq!((network.peak_stack_bytes, network.decoder_peak_stack_bytes), (70, 60));
         regions[1].instructions += 1;
         assert!(matches!(CORES[2].figures(&regions), Err(BenchError::Miscounted { found: 202, .. })));

@@ -18,6 +18,8 @@ pub(super) fn tables(report: &Report) -> String {
     if !report.networks.is_empty() {
         text += &format!("\nInstructions to encode / to decode a window\n\n{}", networks(report, &cores));
         text +=
+            &format!("\nInstructions of quantiser and entropy coder for a coefficient\n\n{}", coders(report, &cores));
+        text +=
             &format!("\nA whole program, without models: bytes of code, and of stack at most\n\n{}", programs(report));
     }
     if let Some(host) = &report.host {
@@ -70,6 +72,23 @@ fn networks(report: &Report, cores: &[&str]) -> Table {
         for core in cores {
             let of_core = of_name().find(|network| network.core == *core);
             row.extend(of_core.map(|network| pair(network.encode_instructions, network.decode_instructions)));
+        }
+        table.push(row);
+    }
+    table
+}
+
+fn coders(report: &Report, cores: &[&str]) -> Table {
+    let mut table = Table::new(["network", "coefficients"].iter().chain(cores).copied());
+    for name in distinct(report.networks.iter().map(Network::name)) {
+        let of_name = || report.networks.iter().filter(|network| network.is_named(&name));
+        let Some(first) = of_name().next() else { continue };
+        let mut row = vec![name.clone(), grouped(first.coefficients)];
+        for core in cores {
+            let of_core = of_name().find(|network| network.core == *core);
+            row.extend(of_core.map(|network| {
+                format!("{:.1}", network.code_instructions as f64 / network.coefficients.max(1) as f64)
+            }));
         }
         table.push(row);
     }

@@ -46,6 +46,10 @@ pub(super) struct Network {
     pub(super) precision: String,
     /// From a window to a packet.
     pub(super) encode_instructions: u64,
+    /// Number of coefficients.
+    pub(super) coefficients: u64,
+    /// Quantiser and entropy coder alone, once over all coefficients.
+    pub(super) code_instructions: u64,
     /// From a packet to a window.
     pub(super) decode_instructions: u64,
     /// To check the encoder's file, once.
