@@ -32,10 +32,13 @@ enum Verb {
     /// Print what a shell needs to build the trainer by hand.
     #[command(after_help = "Example: eval \"$(cargo xtask env)\" && cargo run --release -p trainer -- --help")]
     Env,
-    /// Train, collapse, export and run on an emulated Cortex-M, on real images.
-    #[command(after_help = "Example: cargo xtask demo --quick")]
+    /// Train, collapse, export and run on an emulated Cortex-M, on real images or a sensor's signals.
+    #[command(after_help = "Examples: cargo xtask demo --quick\n          cargo xtask demo --sensor imu-watch")]
     Demo {
-        /// Fewer epochs: under three minutes, with a lower PSNR.
+        /// A sensor's signals, beside PCA, DCT and wavelet codes, instead of images.
+        #[arg(long, value_enum)]
+        sensor: Option<demo::sensor::Sensor>,
+        /// Fewer epochs: under three minutes, with a lower quality, of which less is asked.
         #[arg(long)]
         quick: bool,
     },
@@ -80,7 +83,8 @@ fn dispatch(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Setup => setup::run(&env)?,
         Verb::Env => print_env(&env),
-        Verb::Demo { quick } => demo::run(&env, quick)?,
+        Verb::Demo { sensor: None, quick } => demo::run(&env, quick)?,
+        Verb::Demo { sensor: Some(sensor), quick } => demo::sensor::run(&env, sensor, quick)?,
         Verb::Test => test::run(&env)?,
         Verb::Firmware { board, cases } => {
             let golden = || env.root.join("tests/golden");

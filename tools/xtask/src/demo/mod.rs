@@ -1,8 +1,9 @@
 //! `cargo xtask demo`: the product's main job on Fashion-MNIST. Trains, collapses, tunes, exports in three precisions, sends
-//! the 10,000 test images through packets, runs some on an emulated Cortex-M4, and says what came of it.
+//! the 10,000 test images through packets, runs some on an emulated Cortex-M4, and says what came of it. [`sensor`] does it with signals.
 
 mod images;
 mod report;
+pub(crate) mod sensor;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,22 @@ pub(crate) enum DemoError {
     /// Images cannot be read or written.
     #[error(transparent)]
     Images(#[from] ImageError),
+    /// A result cannot be read.
+    #[error("cannot read {}: {why}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: std::io::Error,
+    },
+    /// Device and host disagree.
+    #[error("{} and {} differ: the device must give what the host gives, to the bit", device.display(), host.display())]
+    Differ {
+        /// What came of the device's frames.
+        device: PathBuf,
+        /// What came of the host's.
+        host: PathBuf,
+    },
     /// The emulated board failed.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
@@ -69,10 +86,6 @@ pub(crate) fn run(env: &Env, quick: bool) -> Result<(), DemoError> {
     setup::ensure(env, &NEEDS)?;
     let start = Instant::now();
     let folder = env.root.join("target/demo");
-    let write_error = |path: &Path| {
-        let path = path.to_path_buf();
-        |why| DemoError::Write { path, why }
-    };
     std::fs::create_dir_all(&folder).map_err(write_error(&folder))?;
     let tools = Tools::build(env)?;
     let demo = Demo { env, tools, run: folder.join("run"), folder };
@@ -132,8 +145,8 @@ impl Demo<'_> {
                 let [packets, output] = ["irp", "npy"].map(|end| self.folder.join(format!("test-{precision}.{end}")));
                 let export = ["--quantize", precision, "--out", path(&model)];
                 let exported = self.tools.trainer("export", &[], &[&self.run], &export)?;
-                self.tools.irmae("encode", &model.join("encoder.irmae"), &input, &packets)?;
-                self.tools.irmae("decode", &model.join("decoder.irmae"), &packets, &output)?;
+                self.tools.irmae("encode", &model.join("encoder.irmae"), &input, &packets, &[])?;
+                self.tools.irmae("decode", &model.join("decoder.irmae"), &packets, &output, &[])?;
                 let sheet = self.folder.join("contact-sheet.png");
                 let eval = ["--sheet", path(&sheet), "--model", path(&model)];
                 let evaluated = self.tools.trainer("eval", &[], &[&self.run], &eval)?;
@@ -145,6 +158,10 @@ impl Demo<'_> {
             })
             .collect()
     }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
+    |why| DemoError::Write { path: path.to_path_buf(), why }
 }
 
 /// Removes what an earlier demo left.

@@ -70,24 +70,42 @@ impl Tools {
         run(command)
     }
 
-    /// `irmae VERB --model MODEL --input INPUT --output OUTPUT --json`, and the object that it prints.
-    pub(super) fn irmae(&self, verb: &str, model: &Path, input: &Path, output: &Path) -> Result<Value, ToolError> {
+    /// `trainer VERB RUN AFTER...`, and the text that it prints.
+    pub(super) fn trainer_text(&self, verb: &str, run: &Path, after: &[&str]) -> Result<String, ToolError> {
+        let mut command = Command::new(&self.trainer);
+        command.arg(verb).arg(run).args(after);
+        Ok(String::from_utf8_lossy(&stdout(&mut command)?).into_owned())
+    }
+
+    /// `irmae VERB --model MODEL --input INPUT --output OUTPUT AFTER... --json`, and the object that it prints.
+    pub(super) fn irmae(
+        &self,
+        verb: &str,
+        model: &Path,
+        input: &Path,
+        output: &Path,
+        after: &[&str],
+    ) -> Result<Value, ToolError> {
         let mut command = Command::new(&self.irmae);
-        command.arg(verb).arg("--model").arg(model).arg("--input").arg(input).arg("--output").arg(output).arg("--json");
+        command.arg(verb).arg("--model").arg(model).arg("--input").arg(input).arg("--output").arg(output);
+        command.args(after).arg("--json");
         run(command)
     }
 }
 
-/// Shows the call, lets its progress through, and reads its result.
+/// Runs a call whose result is a JSON object.
 fn run(mut command: Command) -> Result<Value, ToolError> {
-    let text = shown(&command);
+    let json = stdout(&mut command)?;
+    serde_json::from_slice(&json).map_err(|why| ToolError::Output { command: shown(&command), why })
+}
+
+/// Shows the call, lets its progress through, and takes its result.
+fn stdout(command: &mut Command) -> Result<Vec<u8>, ToolError> {
+    let text = shown(command);
     println!("$ {text}");
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stderr(Stdio::inherit()).output().map_err(|why| ToolError::Start { program, why })?;
-    if !output.status.success() {
-        return Err(ToolError::Failed { command: text });
-    }
-    serde_json::from_slice(&output.stdout).map_err(|why| ToolError::Output { command: text, why })
+    if output.status.success() { Ok(output.stdout) } else { Err(ToolError::Failed { command: text }) }
 }
 
 /// The call as a user would type it.

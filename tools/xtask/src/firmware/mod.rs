@@ -8,7 +8,7 @@ pub(crate) mod emulate;
 mod error;
 pub(crate) mod image;
 pub(crate) mod real;
-mod recording;
+pub(crate) mod recording;
 pub(crate) mod stream;
 
 pub(crate) use board::{BOARDS, Board, find};

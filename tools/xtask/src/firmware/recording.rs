@@ -115,7 +115,7 @@ impl Recording {
     }
 
     /// Number of windows.
-    pub(super) fn windows(&self) -> usize {
+    pub(crate) fn windows(&self) -> usize {
         self.rows() / usize::from(self.frame.height)
     }
 
