@@ -45,14 +45,6 @@ pub(crate) enum DemoError {
         /// What is wrong.
         why: std::io::Error,
     },
-    /// Device and host disagree.
-    #[error("{} and {} differ: the device must give what the host gives, to the bit", device.display(), host.display())]
-    Differ {
-        /// What came of the device's frames.
-        device: PathBuf,
-        /// What came of the host's.
-        host: PathBuf,
-    },
     /// The emulated board failed.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),

@@ -57,6 +57,11 @@ impl Tools {
         Ok(Self { trainer: release.join("trainer"), irmae: release.join("irmae") })
     }
 
+    /// Where `irmae` is.
+    pub(super) fn irmae_path(&self) -> &Path {
+        &self.irmae
+    }
+
     /// `trainer VERB BEFORE... PATH... AFTER... --json`, and the object that it prints.
     pub(super) fn trainer(
         &self,

@@ -135,7 +135,7 @@ fn check(board: &Board, outcome: &emulate::Outcome, cases: &Cases) -> Result<(),
 }
 
 /// That what came from a board is what was expected.
-fn check_wire(board: &Board, sent: &[u8], expected: &[u8]) -> Result<(), FirmwareError> {
+pub(crate) fn check_wire(board: &Board, sent: &[u8], expected: &[u8]) -> Result<(), FirmwareError> {
     if sent == expected {
         return Ok(());
     }

@@ -67,7 +67,7 @@ pub(crate) struct Recording {
     /// The encoder.
     pub(super) model: ModelFile,
     /// All samples of all windows: little-endian, rows in order of time, channels last.
-    pub(super) samples: Vec<u8>,
+    pub(crate) samples: Vec<u8>,
     /// Shape of a window.
     pub(super) frame: Shape,
     /// Bytes of a row.

@@ -71,8 +71,11 @@ fn check(env: &Env, irmae: &Path, board: &Board, cases: &Path) -> Result<usize, 
     if windows == 0 { Err(FirmwareError::NoCases { root: cases.to_path_buf() }) } else { Ok(windows) }
 }
 
-/// Sends what comes from a board to `irmae gateway --tcp`, and gives the windows that this writes.
-fn through_gateway(
+/// Sends what comes from a board to `irmae gateway --tcp` with the decoder in `case`, and gives the windows that this writes.
+///
+/// # Errors
+/// As [`Stream::through`], and where the gateway fails.
+pub(crate) fn through_gateway(
     env: &Env,
     irmae: &Path,
     image: &Image,

@@ -1,7 +1,7 @@
 //! `cargo xtask stream`: recorded windows go in over a board's UART, sample by sample; the application of real boards encodes them
 //! as they arrive, and its frames come back on the same UART. They must be those that the host makes of whole windows.
 
-mod check;
+pub(crate) mod check;
 
 use irmae_infer::packet::{MAX_PACKET_LEN, Profile};
 use irmae_node::sensor::stream::Header;
