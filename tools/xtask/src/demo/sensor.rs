@@ -153,8 +153,8 @@ impl Demo<'_> {
     /// Trains and exports; what `tune` and `export` said.
     fn train(&self, effort: &[&str]) -> Result<(Value, Value), DemoError> {
         let name = self.sensor.data().name();
-        heading(&format!("train micro-1d on {name} with a stack of linear layers"));
-        let train = ["--preset", "micro-1d", "--data", name, "--overwrite", "--out"];
+        heading(&format!("train micro-1d with a larger decoder for gateways on {name}"));
+        let train = ["--preset", "micro-1d", "--decoder", "gateway", "--data", name, "--overwrite", "--out"];
         self.tools.trainer("train", &train, &[&self.run], effort)?;
         heading("collapse the stack into one matrix, cut the code to its rank");
         self.tools.trainer("collapse", &[], &[&self.run], &["--rank", "auto"])?;
