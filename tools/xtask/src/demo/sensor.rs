@@ -53,6 +53,14 @@ impl Sensor {
         }
     }
 
+    /// Values in the code before it is cut: motion has so many that are worth sending in the largest packet.
+    fn latent(self) -> &'static str {
+        match self {
+            Self::ImuWatch => "128",
+            Self::EcgMitbih208 => "32",
+        }
+    }
+
     /// The bars that were missed at each size of packets, in words.
     fn missed(self, gains: &Value) -> Vec<String> {
         self.bytes().iter().enumerate().filter_map(|(index, bytes)| self.missed_at(*bytes, &gains[index])).collect()
@@ -154,7 +162,8 @@ impl Demo<'_> {
     fn train(&self, effort: &[&str]) -> Result<(Value, Value), DemoError> {
         let name = self.sensor.data().name();
         heading(&format!("train micro-1d with a larger decoder for gateways on {name}"));
-        let train = ["--preset", "micro-1d", "--decoder", "gateway", "--data", name, "--overwrite", "--out"];
+        let network = ["--preset", "micro-1d", "--decoder", "gateway", "--latent", self.sensor.latent()];
+        let train = [&network[..], &["--data", name, "--overwrite", "--out"]].concat();
         self.tools.trainer("train", &train, &[&self.run], effort)?;
         heading("collapse the stack into one matrix, cut the code to its rank");
         self.tools.trainer("collapse", &[], &[&self.run], &["--rank", "auto"])?;
