@@ -29,7 +29,7 @@ pub const STEP_MIN: u8 = 8 * 2;
 static MANTISSAS: [u32; 8] = {
     let (mut mantissas, mut i) = ([256, 279, 304, 332, 362, 395, 431, 470], 0);
     while i < mantissas.len() {
-        mantissas[i] |= (1 << 23) / mantissas[i] << 16;
+        mantissas[i] |= ((1 << 23) / mantissas[i]) << 16;
         i += 1;
     }
     mantissas
