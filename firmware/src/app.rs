@@ -122,6 +122,8 @@ fn run_windows<S: Sample + Pod, P: OutputPin, L: Write>(
     let mut packets = case.packets;
     for (window, (input, output)) in inputs.zip(outputs).enumerate() {
         let packet = encode(encoder, input, busy, memory)?;
+        // As in a file of packets.
+        link.write_all(&[packet.len() as u8]).map_err(Failure::link)?;
         link.write_all(&packet).map_err(Failure::link)?;
         Failure::check(window, Part::Packet, &packet, take_packet(&mut packets))?;
         let decoded = decode::<S>(decoder, &packet, memory)?;
