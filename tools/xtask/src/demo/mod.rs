@@ -145,7 +145,8 @@ impl Demo<'_> {
                 let psnr_db = images::psnr_db(&originals, &images::read_npy(&output)?);
                 let bytes =
                     std::fs::metadata(&packets).map_err(|why| ImageError::Read { path: packets.clone(), why })?;
-                let bytes_per_image = bytes.len() as f64 / originals.dim().0 as f64;
+                // The file has a byte before each packet.
+                let bytes_per_image = bytes.len() as f64 / originals.dim().0 as f64 - 1.0;
                 Ok(PrecisionReport { precision, psnr_db, bytes_per_image, model, packets, output, exported, evaluated })
             })
             .collect()

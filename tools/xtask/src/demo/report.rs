@@ -20,7 +20,7 @@ pub(super) struct PrecisionReport {
     pub(super) precision: &'static str,
     /// Over all pixels of all test images, from the decoded array.
     pub(super) psnr_db: f64,
-    /// The packet file's size over the number of images.
+    /// Of the packets, all their bytes counted: the file's size over the number of images, less the byte that it adds to each.
     pub(super) bytes_per_image: f64,
     /// Folder of the exported files.
     pub(super) model: PathBuf,
