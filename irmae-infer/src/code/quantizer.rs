@@ -35,7 +35,7 @@ static MANTISSAS: [u32; 8] = {
     mantissas
 };
 
-/// A cumulative distribution, in shares of [`TOTAL`].
+/// A cumulative distribution, in shares of `2^15`.
 pub type Knots = [u16; KNOTS];
 
 /// The quantiser of a coefficient at a point.

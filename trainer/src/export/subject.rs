@@ -111,7 +111,7 @@ impl Subject {
     /// collapsed now.
     ///
     /// The code is the one that the network was tuned with, unless `bytes` asks for packets of other sizes; without any of them
-    /// it is for one size, [`DEFAULT_BITS`] a coefficient.
+    /// it is for one size, 6 bits a coefficient.
     ///
     /// # Errors
     /// When the run or its data cannot be loaded.
