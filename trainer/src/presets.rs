@@ -274,7 +274,7 @@ fn micro_1d(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers,
 
 fn radio_image(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers, Unfit> {
     let sizes = halvings(input, 2)?;
-    let third = Window { out_channels: 28, kernel: [3, 3], stride: [2, 2], padding: [1, 1], output_padding: [0, 0] };
+    let third = Window { out_channels: 24, kernel: [3, 3], stride: [2, 2], padding: [1, 1], output_padding: [0, 0] };
     let encoder =
         [halve(16, &sizes[0]), halve(32, &sizes[1]), relu(linear(Op::Conv(third))), dense(Shape::vector(latent))];
     Ok((encoder.into(), small_decoder(&sizes, decoder)))
