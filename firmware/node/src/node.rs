@@ -37,7 +37,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Memory<const BUFFER_LEN: usize, const OUTBOX_LEN: usize> {
     buffer: Aligned<[u8; BUFFER_LEN]>,
-    levels: [i16; MAX_CODE],
+    code: [i16; MAX_CODE],
     outbox: Outbox<OUTBOX_LEN>,
 }
 
@@ -45,7 +45,7 @@ impl<const BUFFER_LEN: usize, const OUTBOX_LEN: usize> Memory<BUFFER_LEN, OUTBOX
     /// Zeros.
     #[expect(clippy::new_without_default, reason = "made in statics, where a default cannot be called")]
     pub const fn new() -> Self {
-        Self { buffer: Aligned([0; BUFFER_LEN]), levels: [0; MAX_CODE], outbox: Outbox::new() }
+        Self { buffer: Aligned([0; BUFFER_LEN]), code: [0; MAX_CODE], outbox: Outbox::new() }
     }
 }
 
@@ -94,8 +94,8 @@ impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
         model: &Model<'_>,
         memory: &mut Memory<B, Q>,
     ) -> Result<Tally, NodeError> {
-        let Memory { buffer, levels, outbox } = memory;
-        let levels = &mut levels[..model.code_len()];
+        let Memory { buffer, code, outbox } = memory;
+        let code = &mut code[..model.code_len()];
         let (mut tally, mut spent, mut silent_us, mut failures) = (Tally::default(), Spent::default(), 0, 0);
         let mut row = [S::Sample::default(); ROW_LEN_MAX];
         let row = self.row(model, &mut row)?;
@@ -106,10 +106,10 @@ impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
                 Ok(Reading::Row) => {
                     (silent_us, failures) = (0, 0);
                     let start = self.clock.ticks();
-                    let is_complete = encoder.push_row(row, levels)?;
+                    let is_complete = encoder.push_row(row, code)?;
                     spent.add(self.clock.ticks().wrapping_sub(start));
                     if is_complete {
-                        self.enqueue(model, levels, outbox, core::mem::take(&mut spent), &mut tally)?;
+                        self.enqueue(model, code, outbox, core::mem::take(&mut spent), &mut tally)?;
                     }
                 }
                 Ok(Reading::Pending) if has_sent => (),
@@ -167,14 +167,14 @@ impl<S: Sensor, L: Write + WriteReady, D: DelayNs, C: Clock> Node<S, L, D, C> {
     fn enqueue<const Q: usize>(
         &self,
         model: &Model<'_>,
-        levels: &[i16],
+        code: &[i16],
         outbox: &mut Outbox<Q>,
         spent: Spent,
         tally: &mut Tally,
     ) -> Result<(), NodeError> {
         let mut packet = [0; MAX_PACKET_LEN];
         let (index, max_len) = (tally.windows, self.settings.max_packet_len);
-        let packet_len = encode_packet(model, levels, Profile::Full, index as u8, max_len, &mut packet)?;
+        let packet_len = encode_packet(model, code, Profile::Full, index as u8, max_len, &mut packet)?;
         let mut frame = [0; frame_len_max(MAX_PACKET_LEN)];
         let frame_len = encode_frame(&packet[..packet_len], &mut frame)?;
         tally.windows = tally.windows.wrapping_add(1);
