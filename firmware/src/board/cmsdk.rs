@@ -3,10 +3,10 @@
 use core::convert::Infallible;
 
 use embedded_hal::digital::{ErrorType, OutputPin};
-
 use embedded_io::ReadReady as _;
 use irmae_node::Clock;
 
+use super::Board;
 use super::register::Register;
 
 /// Bits per second of the link.
@@ -65,6 +65,23 @@ impl embedded_io::Write for Uart {
 impl embedded_io::WriteReady for Uart {
     fn write_ready(&mut self) -> Result<bool, Infallible> {
         Ok(self.state.read() & STATE_TX_FULL == 0)
+    }
+}
+
+/// What lies at these addresses of an MPS board, whose clock is that of all of them.
+///
+/// # Safety
+/// They are the board's, and nothing else uses them.
+pub(super) unsafe fn board(uart: usize, fpga_io: usize) -> Board<Led, Uart, Receiver, Counter> {
+    const CLOCK_HZ: u32 = 25_000_000;
+    // SAFETY: promised by the caller.
+    unsafe {
+        Board {
+            busy: Led::new(fpga_io),
+            link: Uart::new(uart, CLOCK_HZ),
+            receiver: Receiver::new(uart),
+            clock: Counter::new(fpga_io, CLOCK_HZ),
+        }
     }
 }
 

@@ -5,8 +5,9 @@
 //! of the code, through a range coder (`range.rs`) whose statistics are in the model file. The byte before it, the head, is
 //! the number of the point. How long a packet is, is for the link to say.
 //!
-//! [`Code::pack`] takes the bytes that it may use, and of all points the one that keeps most of the code in them, cut after the last
-//! coefficient that fits. **Every prefix of a payload decodes**: coefficients that did not come are absent (0, their mean).
+//! [`Code::pack`] takes the bytes that it may use, and looks for the point that keeps most of the code in them, cut after the last
+//! coefficient that fits: from the finest whose whole payload fits it goes on to finer ones while less
+//! is lost. **Every prefix of a payload decodes**: coefficients that did not come are absent (0, their mean).
 //!
 //! Nothing here divides on the encoder's side, and nothing has real numbers.
 
