@@ -34,6 +34,7 @@ pub mod optim;
 pub mod params;
 pub mod plot;
 pub mod presets;
+mod prices;
 pub mod progress;
 pub mod quality;
 pub mod rank;

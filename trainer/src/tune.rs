@@ -5,13 +5,12 @@
 //! same at each. And it sees the bits that a code takes, at the price that the points themselves ask for a bit. The quantiser is fitted
 //! anew every few hundred steps.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, Tensor};
+use tch::{Reduction, Tensor};
 
 use crate::batches::DeviceData;
 use crate::code::{self, BytesError, CodeTables, Quantizer};
@@ -22,6 +21,7 @@ use crate::files::{self, FileError};
 use crate::fit::{Diverged, Fit};
 use crate::model::Model;
 use crate::optim::Optimizer;
+use crate::prices::Prices;
 use crate::progress::Progress;
 use crate::quality;
 use crate::run::{self, Run};
@@ -29,17 +29,8 @@ use crate::spectrum;
 
 /// Training items over which the final variances are measured.
 const VARIANCE_ITEMS: usize = 10_000;
-/// Training items over which the error of each operating point is measured.
-const ERROR_ITEMS: usize = 256;
 /// The quantiser is fitted anew after so many steps, and whole epochs.
 const FIT_STEPS: usize = 200;
-/// Share of the newest bits in the recent ones, where each point has its part of a batch.
-const BITS_MEMORY: f64 = 0.04;
-/// How strongly the price of a bit follows the logarithm of the length over its goal: at once, and with every step.
-const CONTROL_PROPORTIONAL: f64 = 3.0;
-const CONTROL_INTEGRAL: f64 = 0.002;
-/// What the slope between two points can be: noise gives others.
-const BIT_PRICES: std::ops::Range<f64> = 0.001..0.1;
 
 /// What to tune with.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,92 +181,6 @@ fn fit(
     fit.progress.finish();
     let quantizer = quantizer.map(|last| Quantizer::fit(model, data, &last.tables().bytes));
     Ok((quantizer, loss))
-}
-
-/// What errors and bits cost at each point, so that the points' own trade-off between them is where the loss is least.
-struct Prices {
-    /// The inverse of the mean error. Shape: `[points]`.
-    of_error: Tensor,
-    /// By how much the logarithm of the error falls with a bit. Shape: `[points]`.
-    of_bit: Tensor,
-    /// Bits of a code when the prices were made. Shape: `[points]`.
-    goal: Tensor,
-    control: RefCell<Control>,
-}
-
-/// Keeps codes at the length for which steps were made: a straight-through gradient does not feel that finer codes cost bits, so
-/// their scale would grow. All are tensors on the device, which is never waited for.
-struct Control {
-    /// Recent bits of a code. Shape: `[points]`.
-    bits: Tensor,
-    /// Logarithm of what the price of a bit is multiplied with, apart from what follows at once from the length.
-    base: Tensor,
-}
-
-impl Control {
-    /// The factor of the price of a bit, after codes of `bits` at `points` (N).
-    fn factor(&mut self, goal: &Tensor, bits: &Tensor, points: &Tensor) -> Tensor {
-        let count = goal.size()[0];
-        let counted = Tensor::zeros_like(goal).index_add(0, points, &bits.ones_like());
-        let sum = Tensor::zeros_like(goal).index_add(0, points, bits);
-        let weight = (&counted * (count as f64 * BITS_MEMORY / bits.size()[0] as f64)).clamp_max(1.0);
-        self.bits = &self.bits + weight * (sum / counted.clamp_min(1.0) - &self.bits);
-        let excess = (&self.bits / goal).log().mean(Kind::Float).clamp(-0.4, 0.4);
-        self.base = &self.base + &excess * CONTROL_INTEGRAL;
-        (&self.base + excess * CONTROL_PROPORTIONAL).exp()
-    }
-}
-
-impl Prices {
-    /// The prices of now; `base` is where the control of earlier ones has come to.
-    fn of(model: &Model, data: &DeviceData, quantizer: &Quantizer, base: Option<Tensor>) -> Self {
-        let codes = spectrum::codes(model, data, ERROR_ITEMS).to_device(model.device());
-        let measure = |point: i64| {
-            let points = |x: &Tensor| Tensor::full([x.size()[0]], point, (Kind::Int64, x.device()));
-            let error =
-                quality::mse(data, ERROR_ITEMS, |x| model.decode(&quantizer.read_back(&model.encode(x), &points(x))));
-            let bits = tch::no_grad(|| quantizer.bits(&codes, &points(&codes)).mean(Kind::Double).double_value(&[]));
-            (error.max(f64::MIN_POSITIVE), bits)
-        };
-        let measured: Vec<(f64, f64)> = (0..quantizer.points()).map(measure).collect();
-        let last = measured.len() - 1;
-        let slope = |at: usize| {
-            let [(coarse, fewer), (fine, more)] = [measured[at.saturating_sub(1)], measured[(at + 1).min(last)]];
-            ((coarse / fine).ln() / (more - fewer).max(1.0)).clamp(BIT_PRICES.start, BIT_PRICES.end)
-        };
-        let tensor = |values: Vec<f64>| {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-            Tensor::from_slice(&values).to_device(model.device())
-        };
-        let goal = tensor(measured.iter().map(|(_, bits)| bits.max(1.0)).collect());
-        Self {
-            of_error: tensor(measured.iter().map(|(error, _)| 1.0 / error).collect()),
-            of_bit: tensor((0..=last).map(slope).collect()),
-            control: RefCell::new(Control {
-                bits: goal.copy(),
-                base: base.unwrap_or_else(|| goal.mean(Kind::Float).zeros_like()),
-            }),
-            goal,
-        }
-    }
-
-    /// Where the control of the price of a bit has come to.
-    fn base(&self) -> Tensor {
-        self.control.borrow().base.shallow_clone()
-    }
-
-    /// The mean cost of the items `x`, each sent at a point drawn at random: 1 for the error of its point, and more for its bits.
-    fn loss(&self, model: &Model, x: &Tensor, quantizer: &Quantizer) -> Tensor {
-        let points = Tensor::randint(quantizer.points(), [x.size()[0]], (Kind::Int64, x.device()));
-        let codes = model.encode(x);
-        let restored = model.decode(&quantizer.straight_through(&codes, &points));
-        let errors = (restored - x).square().flatten(1, -1).mean_dim(1i64, false, Kind::Float);
-        let bits = quantizer.bits(&codes, &points);
-        let factor = tch::no_grad(|| self.control.borrow_mut().factor(&self.goal, &bits, &points));
-        let cost =
-            errors * self.of_error.index_select(0, &points) + bits * self.of_bit.index_select(0, &points) * factor;
-        cost.mean(Kind::Float)
-    }
 }
 
 /// Orders the coefficients by variance: a quantised code by sorting, without those that are never sent; any other by turning it
