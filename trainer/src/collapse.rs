@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::batches::DeviceData;
 use crate::layer::{Activation, Layer, Op, Shape};
-use crate::model::{Model, TorchLayer, linear_part};
+use crate::model::{Model, TorchLayer, layer_values, linear_part};
 use crate::network::NetworkSpec;
 use crate::quality;
 use crate::spectrum::{self, PrincipalAxes};
@@ -83,21 +83,14 @@ pub fn select(model: &Model, order: &[usize]) -> Model {
 
 /// `model` with these matrices around the code, of which the coefficients at `order` are kept.
 fn rebuild(model: &Model, encoder: &Affine, decoder: &Affine, order: &[usize]) -> Model {
-    let plain = Model::zeros(&dense_around_code(model.spec(), order.len()), model.device());
     let indices: Vec<i64> = order.iter().map(|&index| index as i64).collect();
     let indices = Tensor::from_slice(&indices);
-    let values = |layers: &[TorchLayer]| -> Vec<Tensor> {
-        layers.iter().flat_map(|layer| [layer.weight.detach(), layer.bias.detach()]).collect()
-    };
     let (before, after) = (&model.encoder()[..model.encoder().len() - 1], &model.decoder()[1..]);
-    let mut all = values(before);
+    let mut all = layer_values(before);
     all.extend([encoder.weight.index_select(0, &indices), encoder.bias.index_select(0, &indices)]);
     all.extend([decoder.weight.index_select(1, &indices), decoder.bias.shallow_clone()]);
-    all.extend(values(after));
-    for (parameter, value) in plain.parameters().leaves().iter().zip(all) {
-        tch::no_grad(|| parameter.shallow_clone().copy_(&value));
-    }
-    plain
+    all.extend(layer_values(after));
+    Model::with_values(&dense_around_code(model.spec(), order.len()), all, model.device())
 }
 
 /// The network's description with dense layers on both sides of a code of `rank` values and no stack.

@@ -45,7 +45,7 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerKind,
     /// Learning rate at the start.
     pub learning_rate: f64,
-    /// Weight decay: L2 in the gradient for Adam and SGD, decoupled for AdamW.
+    /// Weight decay: L2 in the gradient, decoupled for AdamW.
     pub weight_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
@@ -79,6 +79,8 @@ pub enum OptimizerKind {
     Adamw,
     /// Gradient descent with momentum 0.9.
     Sgd,
+    /// RMSprop: the gradient over the root of its mean square, which forgets by 0.99 a step; eps 1e-8.
+    Rmsprop,
     /// Muon for the weights of layers, Adam at a tenth of the rate for biases and the linear stack.
     Muon,
 }
@@ -118,6 +120,7 @@ impl fmt::Display for OptimizerKind {
             OptimizerKind::Adam => "adam",
             OptimizerKind::Adamw => "adamw",
             OptimizerKind::Sgd => "sgd",
+            OptimizerKind::Rmsprop => "rmsprop",
             OptimizerKind::Muon => "muon",
         })
     }

@@ -8,7 +8,7 @@
 //! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
 //! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
 //!
-//! [`baseline`] has linear codes to compare with.
+//! [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
 
 pub mod baseline;
 pub mod batches;
@@ -28,6 +28,7 @@ pub mod golden;
 mod init;
 pub mod layer;
 pub mod layer_toml;
+pub mod methods;
 pub mod model;
 pub mod network;
 pub mod optim;

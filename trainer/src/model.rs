@@ -82,6 +82,20 @@ impl Model {
         moved
     }
 
+    /// A model with these parameters: weight and bias of each layer of the encoder, then of the decoder, then the stack.
+    ///
+    /// # Panics
+    /// As [`Model::zeros`], and if a parameter has another shape.
+    pub fn with_values(spec: &NetworkSpec, values: Vec<Tensor>, device: Device) -> Self {
+        let model = Model::zeros(spec, device);
+        assert_eq!(values.len(), model.parameters.leaves().len(), "a value for every parameter");
+        for (parameter, value) in model.parameters.leaves().iter().zip(values) {
+            assert_eq!(parameter.numel(), value.numel(), "a parameter's shape");
+            tch::no_grad(|| parameter.shallow_clone().copy_(&value));
+        }
+        model
+    }
+
     /// What the model was built from.
     pub fn spec(&self) -> &NetworkSpec {
         &self.spec
@@ -157,6 +171,11 @@ impl TorchLayer {
             Activation::Sigmoid => y.sigmoid_(),
         }
     }
+}
+
+/// Weight and bias of each of `layers`, without their gradients.
+pub(crate) fn layer_values(layers: &[TorchLayer]) -> Vec<Tensor> {
+    layers.iter().flat_map(|layer| [layer.weight.detach(), layer.bias.detach()]).collect()
 }
 
 /// A layer without its activation, in whatever precision its tensors have.

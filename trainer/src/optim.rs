@@ -1,4 +1,4 @@
-//! Adam, AdamW and SGD over one flat vector of parameters.
+//! Adam, AdamW, SGD, RMSprop and Muon over one flat vector of parameters.
 //!
 //! With `p` the parameters, `g` the gradient, `m` and `v` the moments, `t` the step from 1 and bias corrections
 //! `c1 = 1 - beta1^t`, `c2 = 1 - beta2^t`, Adam is
@@ -23,6 +23,7 @@ use crate::params::{ParameterShape, Parameters};
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
+const RMSPROP_MEMORY: f64 = 0.99;
 const MOMENTUM: f64 = 0.9;
 const MUON_MOMENTUM: f64 = 0.95;
 /// Adam's rate beside Muon, as a part of Muon's.
@@ -35,9 +36,9 @@ pub struct Optimizer {
     weight_decay: f64,
     /// Steps taken.
     step: u64,
-    /// Adam's m, or SGD's velocity. Shape: that of the flat parameters.
+    /// Adam's m, or SGD's velocity. Shape: that of the flat parameters; RMSprop: empty.
     first_moment: Tensor,
-    /// Adam's `v / (1 - beta2)`. Shape: that of the flat parameters; SGD: empty.
+    /// Adam's `v / (1 - beta2)`, or RMSprop's mean square. Shape: that of the flat parameters; SGD: empty.
     second_moment: Tensor,
     /// Where the weights that Muon steps lie in the flat parameters.
     matrices: Vec<Matrix>,
@@ -56,14 +57,14 @@ impl Optimizer {
     /// A fresh optimiser for `parameters`.
     pub fn new(kind: OptimizerKind, weight_decay: f64, parameters: &Parameters) -> Self {
         let flat = parameters.flat();
-        let second = if kind == OptimizerKind::Sgd { flat.narrow(0, 0, 0) } else { flat.shallow_clone() };
+        let moment = |is_kept: bool| if is_kept { flat.zeros_like() } else { flat.narrow(0, 0, 0).zeros_like() };
         let matrices = if kind == OptimizerKind::Muon { matrices(parameters) } else { Vec::new() };
         Optimizer {
             kind,
             weight_decay,
             step: 0,
-            first_moment: flat.zeros_like(),
-            second_moment: second.zeros_like(),
+            first_moment: moment(kind != OptimizerKind::Rmsprop),
+            second_moment: moment(kind != OptimizerKind::Sgd),
             matrices,
         }
     }
@@ -104,14 +105,13 @@ impl Optimizer {
         if self.weight_decay > 0.0 {
             match self.kind {
                 OptimizerKind::Adamw => drop(parameters.g_mul_scalar_(1.0 - learning_rate * self.weight_decay)),
-                OptimizerKind::Adam | OptimizerKind::Sgd | OptimizerKind::Muon => {
-                    gradient += &parameters * self.weight_decay;
-                }
+                _ => gradient += &parameters * self.weight_decay,
             }
         }
         match self.kind {
             OptimizerKind::Adam | OptimizerKind::Adamw => self.adam(&gradient, &mut parameters, learning_rate),
             OptimizerKind::Sgd => self.sgd(&gradient, &mut parameters, learning_rate),
+            OptimizerKind::Rmsprop => self.rmsprop(&gradient, &mut parameters, learning_rate),
             OptimizerKind::Muon => self.muon(&gradient, &mut parameters, learning_rate),
         }
     }
@@ -144,6 +144,14 @@ impl Optimizer {
     fn sgd(&mut self, gradient: &Tensor, parameters: &mut Tensor, learning_rate: f64) {
         let _ = self.first_moment.g_mul_scalar_(MOMENTUM).g_add_(gradient);
         *parameters -= &self.first_moment * learning_rate;
+    }
+
+    fn rmsprop(&mut self, gradient: &Tensor, parameters: &mut Tensor, learning_rate: f64) {
+        let square = gradient * gradient;
+        let _ = self.second_moment.lerp_(&square, 1.0 - RMSPROP_MEMORY);
+        let denominator =
+            self.second_moment.sqrt().g_mul_scalar_(-1.0 / learning_rate).g_add_scalar_(-EPSILON / learning_rate);
+        let _ = parameters.addcdiv_(gradient, &denominator);
     }
 }
 
@@ -226,6 +234,9 @@ mod tests {
                 nn::AdamW { wd: 0.1, ..Default::default() }.build(s, 0.01).unwrap()
             }),
             difference(OptimizerKind::Sgd, 0.0, move |s| sgd.build(s, 0.01).unwrap()),
+            difference(OptimizerKind::Rmsprop, 0.1, |s| {
+                nn::RmsProp { wd: 0.1, ..Default::default() }.build(s, 0.01).unwrap()
+            }),
         ];
         assert!(cases.iter().all(|&error| error < 1e-6), "{cases:?}");
     }
