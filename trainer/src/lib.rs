@@ -39,6 +39,7 @@ mod prices;
 pub mod progress;
 pub mod quality;
 pub mod rank;
+pub mod report;
 pub mod run;
 pub mod sheet;
 pub mod spectrum;

@@ -3,6 +3,7 @@
 //! Each [`Need`] is either *ready*, seen in a few milliseconds without a network, or is *obtained*: made in a
 //! temporary folder beside its goal, checked, and moved there in one step. A lock keeps two set-ups apart.
 
+mod chromium;
 mod data;
 mod debian;
 mod error;
@@ -12,6 +13,7 @@ pub(crate) mod onnxruntime;
 mod python;
 mod qemu;
 mod rust;
+mod starter;
 mod workshop;
 
 pub(crate) use data::DataSet;
@@ -35,6 +37,8 @@ pub(crate) enum Need {
     Qemu,
     /// The broker that tests of the gateway start.
     Mosquitto,
+    /// The browser in which a test opens reports.
+    Chromium,
     /// onnxruntime, which the bench alone needs.
     Onnxruntime,
     /// A data set.
@@ -43,12 +47,13 @@ pub(crate) enum Need {
 
 impl Need {
     /// Everything that builds, tests and the demo need, in the order of being cheap to miss.
-    pub(crate) const ALL: [Need; 9] = [
+    pub(crate) const ALL: [Need; 10] = [
         Need::Compiler,
         Need::Rust,
         Need::Libtorch,
         Need::Qemu,
         Need::Mosquitto,
+        Need::Chromium,
         Need::Data(DataSet::FashionMnist),
         Need::Data(DataSet::Mnist),
         Need::Data(DataSet::EcgMitbih208),
@@ -63,6 +68,7 @@ impl Need {
             Need::Rust => rust::missing().ok()?.is_empty().then(|| "installed".into()),
             Need::Qemu => qemu::ready(env),
             Need::Mosquitto => mosquitto::ready(env),
+            Need::Chromium => chromium::ready(env),
             Need::Onnxruntime => onnxruntime::ready(env),
             Need::Data(set) => set.ready(env),
         }
@@ -78,6 +84,7 @@ impl Need {
             Need::Rust => rust::obtain(workshop),
             Need::Qemu => qemu::obtain(workshop),
             Need::Mosquitto => mosquitto::obtain(workshop),
+            Need::Chromium => chromium::obtain(workshop),
             Need::Onnxruntime => onnxruntime::obtain(workshop),
             Need::Data(set) => set.obtain(workshop),
         }
@@ -97,6 +104,7 @@ impl fmt::Display for Need {
             Need::Rust => f.write_str("Rust targets"),
             Need::Qemu => f.write_str("QEMU"),
             Need::Mosquitto => f.write_str("mosquitto"),
+            Need::Chromium => f.write_str("Chromium"),
             Need::Onnxruntime => f.write_str("onnxruntime"),
             Need::Data(set) => write!(f, "data set {}", set.name()),
         }
