@@ -21,6 +21,7 @@ pub mod deployed;
 pub mod device;
 pub mod draft;
 pub mod eval;
+pub mod exchange;
 pub mod export;
 pub mod files;
 pub mod fit;

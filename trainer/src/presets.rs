@@ -335,7 +335,8 @@ fn paper_celeba(input: Shape, latent: usize, _: DecoderKind) -> Result<Layers, U
     let mut encoder = four_halvings([128, 256, 512, 1024], &sizes);
     encoder.push(dense(Shape::vector(latent)));
     let decoder = vec![
-        relu(dense(Shape { channels: 1024, ..sizes[3] })),
+        // The paper's code has no ReLU here, unlike in its model for MNIST.
+        dense(Shape { channels: 1024, ..sizes[3] }),
         relu(double(512, &sizes[2])),
         relu(double(256, &sizes[1])),
         relu(double(128, &sizes[0])),

@@ -26,36 +26,49 @@ pub fn save<'a>(
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
     metadata: HashMap<String, String>,
 ) -> Result<(), FileError> {
-    let bytes_of = |tensor: &Tensor| {
-        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-        let mut bytes = vec![0u8; tensor.numel() * 4];
-        tensor.copy_data_u8(&mut bytes, tensor.numel());
-        let shape = tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
-        (shape, bytes)
-    };
-    let data: Vec<_> = tensors.into_iter().map(|(name, tensor)| (name, bytes_of(tensor))).collect();
-    let views = data.iter().map(|(name, (shape, bytes))| {
-        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape says"))
-    });
-    let file = safetensors::serialize(views, Some(metadata)).expect("plain f32 tensors");
-    files::write_atomically(path, &file)
+    files::write_atomically(path, &to_bytes(tensors, metadata))
 }
 
-/// Reads a file of f32 tensors.
+/// The bytes of a file of f32 tensors with their names and some metadata.
+pub(crate) fn to_bytes<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    metadata: HashMap<String, String>,
+) -> Vec<u8> {
+    let shape = |tensor: &Tensor| tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
+    let data: Vec<_> = tensors.into_iter().map(|(name, tensor)| (name, shape(tensor), bytes(tensor))).collect();
+    let views = data.iter().map(|(name, shape, bytes)| {
+        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes as the shape says"))
+    });
+    safetensors::serialize(views, Some(metadata)).expect("plain f32 tensors")
+}
+
+/// The values of `tensor` as f32, little-endian in memory order.
+pub(crate) fn bytes(tensor: &Tensor) -> Vec<u8> {
+    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let mut bytes = vec![0u8; tensor.numel() * 4];
+    tensor.copy_data_u8(&mut bytes, tensor.numel());
+    bytes
+}
+
+/// Reads a file of real tensors, of whatever precision, as f32.
 ///
 /// # Errors
-/// When it is missing, cut short, or holds another type.
+/// When it is missing, cut short, or holds a type that is not real.
 pub fn load(path: &Path) -> Result<TensorFile, FileError> {
     let bytes = files::read(path)?;
     let damaged = |why: String| FileError::Damaged { path: path.to_path_buf(), why };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
     let tensor = |(name, view): (String, TensorView<'_>)| {
-        if view.dtype() != Dtype::F32 {
-            return Err(damaged(format!("tensor {name} is {:?}, not F32", view.dtype())));
-        }
+        let kind = match view.dtype() {
+            Dtype::F16 => Kind::Half,
+            Dtype::BF16 => Kind::BFloat16,
+            Dtype::F32 => Kind::Float,
+            Dtype::F64 => Kind::Double,
+            other => return Err(damaged(format!("tensor {name} is {other:?}, not a real number"))),
+        };
         let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-        Ok((name, Tensor::from_data_size(view.data(), &shape, Kind::Float)))
+        Ok((name, Tensor::from_data_size(view.data(), &shape, kind).to_kind(Kind::Float)))
     };
     Ok(TensorFile {
         tensors: file.tensors().into_iter().map(tensor).collect::<Result<_, _>>()?,

@@ -6,22 +6,27 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use irmae_infer::format::Precision;
 use serde::Serialize;
+use trainer::exchange;
 use trainer::export::{ExportReport, Subject};
 
 use super::{Common, RunArg};
 
-/// Write encoder.irmae, decoder.irmae and model.json for irmae-infer
+/// Write encoder.irmae, decoder.irmae and model.json for irmae-infer, or files for other frameworks
 ///
 /// Takes the tuned network of RUN, else the collapsed one; a RUN that has neither is collapsed first.
 #[derive(Args)]
-#[command(after_help = "Example:\n  trainer export runs/fashion --quantize i8 --out models/fashion")]
+#[command(after_help = "Examples:\n  trainer export runs/fashion --quantize i8 --out models/fashion\n  \
+    trainer export runs/fashion --format onnx")]
 pub(super) struct Export {
     #[command(flatten)]
     run: RunArg,
     /// Number type of the weights
-    #[arg(long, value_enum)]
-    quantize: Quantize,
-    /// Folder of the files [default: RUN/export-QUANTIZE]
+    #[arg(long, value_enum, required_unless_present = "format")]
+    quantize: Option<Quantize>,
+    /// Write files for other frameworks instead: the network in f32, without the quantiser of its code
+    #[arg(long, value_enum, conflicts_with_all = ["quantize", "bytes"])]
+    format: Option<Format>,
+    /// Folder of the files [default: RUN/export-QUANTIZE or RUN/export-FORMAT]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Sizes of packets, all their bytes included [default: as tuned, else 6 bits a coefficient]
@@ -42,17 +47,41 @@ enum Quantize {
     I8,
 }
 
+/// Files for other frameworks.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// model.safetensors: tensors under the names of the paper's code, for PyTorch
+    Safetensors,
+    /// encoder.onnx and decoder.onnx: a graph each
+    Onnx,
+}
+
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        match self.format {
+            Some(Format::Safetensors) => self.exchange(exchange::Format::Safetensors, "export-safetensors"),
+            Some(Format::Onnx) => self.exchange(exchange::Format::Onnx, "export-onnx"),
+            None => match self.quantize.expect("one of the two is given") {
+                Quantize::F32 => self.model_files(Precision::F32, "export-f32"),
+                Quantize::F16 => self.model_files(Precision::F16, "export-f16"),
+                Quantize::I8 => self.model_files(Precision::I8, "export-i8"),
+            },
+        }
+    }
+
+    fn model_files(self, precision: Precision, name: &str) -> anyhow::Result<()> {
         let subject = Subject::open(&self.run.run, &self.bytes, self.common.device()?)?;
-        let (precision, name) = match self.quantize {
-            Quantize::F32 => (Precision::F32, "export-f32"),
-            Quantize::F16 => (Precision::F16, "export-f16"),
-            Quantize::I8 => (Precision::I8, "export-i8"),
-        };
-        let out = self.out.unwrap_or_else(|| self.run.run.join(name));
-        let report = Report(subject.write(precision, &out)?);
+        let report = Report(subject.write(precision, &self.out(name))?);
         self.common.print(&report, &report)
+    }
+
+    fn exchange(self, format: exchange::Format, name: &str) -> anyhow::Result<()> {
+        let report = exchange::write(&self.run.run, format, &self.out(name))?;
+        self.common.print(&report, &report)
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| self.run.run.join(name))
     }
 }
 

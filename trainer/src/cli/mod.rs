@@ -2,9 +2,11 @@
 
 mod collapse;
 mod compare;
+mod data_args;
 mod eval;
 mod export;
 mod golden;
+mod import;
 mod resume;
 mod spectrum;
 mod train;
@@ -42,6 +44,7 @@ enum Verb {
     Eval(eval::Eval),
     Compare(compare::Compare),
     Golden(golden::Golden),
+    Import(import::Import),
 }
 
 impl Cli {
@@ -57,6 +60,7 @@ impl Cli {
             Verb::Eval(verb) => verb.run(),
             Verb::Compare(verb) => verb.run(),
             Verb::Golden(verb) => verb.run(),
+            Verb::Import(verb) => verb.run(),
         }
     }
 }

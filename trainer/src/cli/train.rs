@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trainer::config::{DecoderKind, OptimizerKind, Schedule, StackInit};
-use trainer::draft::{DataDraft, Draft, NetworkDraft, TrainingDraft};
+use trainer::draft::{Draft, NetworkDraft, TrainingDraft};
 use trainer::presets::PRESETS;
 use trainer::train::TrainSummary;
 use trainer::{data, files, train};
 
 use super::Common;
+use super::data_args::DataArgs;
 
 /// Train an autoencoder (--linear-layers 0) or an IRMAE (1 and more) from scratch
 #[derive(Args)]
@@ -27,21 +28,8 @@ pub(super) struct Train {
     /// A TOML file with any of preset, [data], [network] and [training]; a run's config.toml is one
     #[arg(long, value_name = "F.toml")]
     config: Option<PathBuf>,
-    /// A data set's name, or a .npy, .npz, IDX, .csv file or a folder of images
-    #[arg(long, value_name = "SPEC")]
-    data: Option<String>,
-    /// The test part, if it is not in --data
-    #[arg(long, value_name = "SPEC")]
-    test_data: Option<String>,
-    /// Share of the data to hold out for the test, from its end
-    #[arg(long, value_name = "SHARE")]
-    holdout: Option<f64>,
-    /// Take at most so many training items
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// Scale images to N x N
-    #[arg(long, value_name = "N")]
-    resize: Option<usize>,
+    #[command(flatten)]
+    data: DataArgs,
     /// Folder of the run
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
@@ -102,13 +90,6 @@ impl Train {
 
     /// What the command line says.
     fn draft(&self) -> Draft {
-        let data = DataDraft {
-            data: self.data.clone(),
-            test_data: self.test_data.clone(),
-            holdout: self.holdout,
-            limit: self.limit,
-            resize: self.resize,
-        };
         let training = TrainingDraft {
             stack_init: self.stack_init,
             optimizer: self.optimizer,
@@ -122,7 +103,7 @@ impl Train {
         };
         let mut network = NetworkDraft::sizes(self.latent, self.linear_layers);
         network.decoder_kind = self.decoder;
-        Draft::new(self.preset.clone(), data, training, network)
+        Draft::new(self.preset.clone(), self.data.draft(), training, network)
     }
 }
 

@@ -43,6 +43,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::DataError;
+pub use named::cache;
 pub use normalization::{Normalization, measure};
 pub use raw::{RawItem, RawItems};
 pub use spec::DataSpec;

@@ -44,7 +44,7 @@ impl Named {
     }
 
     pub(super) fn read(self) -> Result<Source, DataError> {
-        let folder = cache_folder(|key| env::var_os(key), env::home_dir()).join("data").join(self.name());
+        let folder = cache().join("data").join(self.name());
         self.read_from(&folder)
     }
 
@@ -73,6 +73,10 @@ impl Named {
 }
 
 /// Where `cargo xtask setup` keeps what it fetched: `$IRMAE_CACHE`, else `$XDG_CACHE_HOME/irmae`, else `~/.cache/irmae`.
+pub fn cache() -> PathBuf {
+    cache_folder(|key| env::var_os(key), env::home_dir())
+}
+
 fn cache_folder(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> PathBuf {
     let set = |key| variable(key).filter(|value| !value.is_empty()).map(PathBuf::from);
     let under_cache = || set("XDG_CACHE_HOME").unwrap_or_else(|| home.unwrap_or_default().join(".cache"));

@@ -22,7 +22,7 @@ use crate::model::Model;
 use side::Side;
 
 pub use layers::to_frames;
-pub use subject::{ExportReport, REPORT, Subject, SubjectError, read_bytes, read_code};
+pub use subject::{ExportReport, REPORT, Subject, SubjectError, network_folder, read_bytes, read_code};
 
 /// Encoder and decoder as the bytes of their files.
 #[derive(Debug, Clone)]

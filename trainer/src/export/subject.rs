@@ -193,7 +193,11 @@ fn default_bytes(rank: usize) -> usize {
     (OVERHEAD_LEN + (DEFAULT_BITS * rank).div_ceil(8)).min(OVERHEAD_LEN + MAX_PAYLOAD_LEN)
 }
 
-fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {
+/// The folder of the network of a run that is to be exported: the tuned one, else the collapsed one, made now if need be.
+///
+/// # Errors
+/// When the run or its data cannot be loaded, or it cannot be collapsed.
+pub fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectError> {
     for name in [files::TUNED, files::COLLAPSED] {
         let folder = run.join(name);
         if folder.join(files::MODEL).exists() {

@@ -39,7 +39,7 @@ pub(crate) enum Need {
     Mosquitto,
     /// The browser in which a test opens reports.
     Chromium,
-    /// onnxruntime, which the bench alone needs.
+    /// onnxruntime, which tests of ONNX files and the bench need.
     Onnxruntime,
     /// A data set.
     Data(DataSet),
@@ -54,6 +54,7 @@ impl Need {
         Need::Qemu,
         Need::Mosquitto,
         Need::Chromium,
+        Need::Onnxruntime,
         Need::Data(DataSet::FashionMnist),
         Need::Data(DataSet::Mnist),
         Need::Data(DataSet::EcgMitbih208),

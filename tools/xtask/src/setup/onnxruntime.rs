@@ -1,4 +1,4 @@
-//! onnxruntime and what writes its files: Python packages for the bench alone, in a folder that no other Python looks into.
+//! onnxruntime and what writes its files: Python packages for tests and the bench, in a folder that no other Python looks into.
 
 use super::{
     SetupError, Workshop,

@@ -1,5 +1,7 @@
 //! The command line as a user meets it: from an array to packets and back, and one clear line for each thing that is wrong.
 
+mod exchange;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -245,7 +247,7 @@ fn damaged_runs_and_exports_are_named() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden"] {
+    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden", "import"] {
         let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
         assert!(help.contains("Example"), "{verb}");
     }
