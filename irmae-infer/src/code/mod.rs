@@ -14,10 +14,12 @@
 mod error;
 mod quantizer;
 mod range;
+mod trials;
 
 pub use error::PacketError;
-pub use quantizer::{Cell, KNOTS, Knots, Quantizer, STEP_MAX, STEP_MIN};
+pub use quantizer::{BITS, Cell, KNOTS, Knots, Quantizer, STEP_MAX, STEP_MIN};
 use range::{RangeDecoder, RangeEncoder, TOTAL};
+use trials::Trials;
 
 use crate::format::{MAX_BITS, MAX_CODE, MIN_BITS};
 
@@ -39,7 +41,7 @@ pub struct Code<'a> {
     max_len: u8,
     deadzones: &'a [u8],
     steps: &'a [u8],
-    knots: &'a [u16],
+    knots: &'a [Knots],
 }
 
 impl<'a> Code<'a> {
@@ -50,8 +52,9 @@ impl<'a> Code<'a> {
     /// point, half the width of the zero cell in steps / 256, `steps` a step for each coefficient of each point in eighths of an octave,
     /// and `knots` [`KNOTS`] a coefficient. `None` where they are not what `FORMAT.md` says.
     pub fn new(bits: &'a [u8], max_len: u8, deadzones: &'a [u8], steps: &'a [u8], knots: &'a [u16]) -> Option<Self> {
+        let (knots, odd) = knots.as_chunks();
         let code = Self { bits, max_len, deadzones, steps, knots };
-        code.is_sound().then_some(code)
+        (odd.is_empty() && code.is_sound()).then_some(code)
     }
 
     fn is_sound(&self) -> bool {
@@ -60,14 +63,14 @@ impl<'a> Code<'a> {
             && (1..=MAX_POINTS).contains(&points)
             && usize::from(self.max_len) <= MAX_PAYLOAD_LEN
             && self.steps.len() == len * points
-            && self.knots.len() == len * KNOTS;
+            && self.knots.len() == len;
         lengths
             && self.bits.iter().all(|bits| (MIN_BITS..=MAX_BITS).contains(bits))
             && self.deadzones.iter().all(|&deadzone| deadzone >= DEADZONE_NONE)
             && self.steps.iter().all(|step| (STEP_MIN..=STEP_MAX).contains(step))
-            && self.knots.as_chunks::<KNOTS>().0.iter().all(is_distribution)
+            && self.knots.iter().all(is_distribution)
             && (0..points).all(|point| {
-                self.coefficients(point).all(|(quantizer, knots)| quantizer.top() == 0 || quantizer.is_covered(knots))
+                self.coefficients(point).all(|(quantizer, knots)| !quantizer.is_sent() || quantizer.is_covered(knots))
             })
     }
 
@@ -106,24 +109,9 @@ impl<'a> Code<'a> {
             .get_mut(..needed)
             .and_then(<[u8]>::split_first_mut)
             .ok_or(PacketError::BufferTooSmall { needed: needed as u16 })?;
-        // By halving: the finest point whose whole payload fits. From there on up the error falls, while steps become finer, and then
-        // rises, as coefficients are cut off.
-        let (mut point, mut above) = (0, self.points());
-        while above - point > 1 {
-            let middle = (point + above) / 2;
-            *(if self.encode(middle, coefficients, payload).is_whole { &mut point } else { &mut above }) = middle;
-        }
-        let mut best = self.encode(point, coefficients, payload);
-        while point + 1 < self.points() {
-            let finer = self.encode(point + 1, coefficients, payload);
-            if finer.error >= best.error {
-                best = self.encode(point, coefficients, payload);
-                break;
-            }
-            (point, best) = (point + 1, finer);
-        }
-        *head = point as u8;
-        Ok(OVERHEAD_LEN + best.len)
+        let best = Trials::new(self, coefficients, payload).best();
+        *head = best.point;
+        Ok(OVERHEAD_LEN + usize::from(best.len))
     }
 
     /// Reads a packet into `coefficients`.
@@ -151,21 +139,14 @@ impl<'a> Code<'a> {
     /// Where there is no such point.
     pub fn encode(&self, point: usize, coefficients: &[i16], payload: &mut [u8]) -> Encoded {
         let mut encoder = RangeEncoder::new(payload);
-        let (mut is_whole, mut error) = (true, 0);
+        let mut count = 0;
         for ((quantizer, knots), &coefficient) in self.coefficients(point).zip(coefficients) {
-            let mut value = 0;
-            if is_whole && quantizer.top() > 0 {
-                let level = quantizer.level(coefficient);
-                let edges = quantizer.edges(level);
-                is_whole = encoder.push(quantizer.share(knots, edges));
-                if is_whole && level != 0 {
-                    value = (edges.low + edges.high) >> 1;
-                }
+            if quantizer.is_sent() && !encoder.push(quantizer.edges_of(coefficient).share(knots)) {
+                break;
             }
-            let off = i32::from(coefficient) - value;
-            error += u64::from((off * off) as u32);
+            count += 1;
         }
-        Encoded { len: encoder.finish(), is_whole, error }
+        Encoded { point: point as u8, len: encoder.finish() as u8, count }
     }
 
     /// Reads a payload, or a prefix of one, and returns how many coefficients it tells; the others are 0.
@@ -177,9 +158,9 @@ impl<'a> Code<'a> {
         coefficients.fill(0);
         let mut count = 0;
         for ((quantizer, knots), coefficient) in self.coefficients(point).zip(coefficients) {
-            if quantizer.top() > 0 {
+            if quantizer.is_sent() {
                 let edges = quantizer.edges(quantizer.find(knots, decoder.target()));
-                if !decoder.take(quantizer.share(knots, edges)) {
+                if !decoder.take(edges.share(knots)) {
                     break;
                 }
                 *coefficient = quantizer.mean(knots, edges);
@@ -195,10 +176,15 @@ impl<'a> Code<'a> {
     /// Where there is no such point.
     #[inline]
     pub fn coefficients(&self, point: usize) -> impl Iterator<Item = (Quantizer, &'a Knots)> {
-        let (deadzone, steps) = (self.deadzones[point], &self.steps[point * self.len()..]);
-        let knots = self.knots.as_chunks::<KNOTS>().0;
-        let tables = self.bits.iter().zip(steps).zip(knots);
+        let (deadzone, steps) = self.point(point);
+        let tables = self.bits.iter().zip(steps).zip(self.knots);
         tables.map(move |((&bits, &step), knots)| (Quantizer::new(step, deadzone, bits), knots))
+    }
+
+    /// Once in the program, for its size.
+    #[inline(never)]
+    fn point(&self, point: usize) -> (u8, &'a [u8]) {
+        (self.deadzones[point], &self.steps[point * self.len()..][..self.len()])
     }
 }
 
@@ -209,12 +195,12 @@ fn is_distribution(knots: &Knots) -> bool {
 /// What became of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoded {
+    /// The operating point.
+    pub point: u8,
     /// Its bytes.
-    pub len: usize,
-    /// Whether all coefficients are in it.
-    pub is_whole: bool,
-    /// Sum over all coefficients of the square of what is lost, cells standing for their middles.
-    pub error: u64,
+    pub len: u8,
+    /// How many coefficients it tells.
+    pub count: u16,
 }
 
 #[cfg(test)]

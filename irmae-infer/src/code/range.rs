@@ -39,42 +39,58 @@ impl<'a> RangeEncoder<'a> {
     #[inline]
     pub(super) fn push(&mut self, share: Share) -> bool {
         let unit = self.range >> TOTAL_BITS;
-        let offset = unit * share.low;
-        // The last symbol has what rounding leaves, too.
-        let range = if share.high == TOTAL { self.range - offset } else { unit * (share.high - share.low) };
-        let (low, is_carried) = self.low.overflowing_add(offset);
+        let range = unit * (share.high - share.low);
+        let (low, is_carried) = self.low.overflowing_add(unit * share.low);
         let room = self.payload.len() - self.len;
         if room < 4 && ending(low, range, room).is_none() {
             return false;
         }
         if is_carried {
-            carry(&mut self.payload[..self.len]);
+            self.carry();
         }
         (self.low, self.range) = (low, range);
         while self.range < RANGE_MIN {
-            self.payload[self.len] = (self.low >> 24) as u8;
-            self.len += 1;
-            self.low <<= 8;
             self.range <<= 8;
+            self.put_byte();
         }
         true
     }
 
     /// Adds the fewest bytes that tell all symbols, whatever follows, and returns the payload's length.
     pub(super) fn finish(mut self) -> usize {
-        let room = (self.payload.len() - self.len).min(4);
-        let shortest = (0..=room).find_map(|count| Some((count, ending(self.low, self.range, count)?)));
-        // It was seen to fit when the last symbol was coded.
-        let Some((count, gap)) = shortest else { return self.len };
-        let (value, is_carried) = self.low.overflowing_add(gap);
+        // They were seen to fit when the last symbol was coded.
+        let (mut count, mut gap) = (0, ending(self.low, self.range, 0));
+        while gap.is_none() {
+            count += 1;
+            gap = ending(self.low, self.range, count);
+        }
+        let (low, is_carried) = self.low.overflowing_add(gap.unwrap_or_default());
         if is_carried {
-            carry(&mut self.payload[..self.len]);
+            self.carry();
         }
-        for (to, from) in self.payload[self.len..].iter_mut().zip(&value.to_be_bytes()[..count]) {
-            *to = *from;
-            self.len += 1;
-        }
+        self.low = low;
+        (0..count).for_each(|_| self.put_byte());
         self.len
+    }
+
+    /// Moves the uppermost byte of `low` out.
+    #[inline]
+    fn put_byte(&mut self) {
+        if let Some(byte) = self.payload.get_mut(self.len) {
+            *byte = (self.low >> 24) as u8;
+        }
+        self.len += 1;
+        self.low <<= 8;
+    }
+
+    /// Adds 1 to what is out.
+    fn carry(&mut self) {
+        for byte in self.payload.get_mut(..self.len).unwrap_or_default().iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                break;
+            }
+        }
     }
 }
 
@@ -89,15 +105,6 @@ fn ending(low: u32, range: u32, count: usize) -> Option<u32> {
     let block = 1 << (32 - 8 * count.min(4));
     let gap = low.wrapping_neg() & (block - 1);
     (gap + block <= range).then_some(gap)
-}
-
-fn carry(bytes: &mut [u8]) {
-    for byte in bytes.iter_mut().rev() {
-        *byte = byte.wrapping_add(1);
-        if *byte != 0 {
-            break;
-        }
-    }
 }
 
 /// Reads symbols while they are certain.
@@ -118,21 +125,20 @@ impl<'a> RangeDecoder<'a> {
         decoder
     }
 
-    /// What the next symbol's share holds, of [`TOTAL`].
+    /// What the next symbol's share holds, of [`TOTAL`]; or more than that, where no symbol was coded.
     pub(super) fn target(&self) -> u32 {
-        (self.offset / (self.range >> TOTAL_BITS)).min(TOTAL - 1)
+        self.offset / (self.range >> TOTAL_BITS)
     }
 
     /// Takes the symbol with that share; false where it is not certain, which is the end.
     pub(super) fn take(&mut self, share: Share) -> bool {
         let unit = self.range >> TOTAL_BITS;
-        let low = unit * share.low;
-        let range = if share.high == TOTAL { self.range - low } else { unit * (share.high - share.low) };
-        self.offset -= low;
-        if self.offset.saturating_add(self.doubt) >= range {
+        let range = unit * (share.high - share.low);
+        let Some(offset) = self.offset.checked_sub(unit * share.low) else { return false };
+        if offset.saturating_add(self.doubt) >= range {
             return false;
         }
-        self.range = range;
+        (self.offset, self.range) = (offset, range);
         while self.range < RANGE_MIN {
             self.range <<= 8;
             self.take_byte();
@@ -173,7 +179,7 @@ mod tests {
         let mut symbols = Vec::new();
         while symbols.len() < count {
             let target = decoder.target();
-            let symbol = SHARES.iter().position(|share| target < share.high).unwrap();
+            let symbol = SHARES.iter().position(|share| target < share.high).unwrap_or(3);
             if !decoder.take(SHARES[symbol]) {
                 break;
             }

@@ -1,6 +1,6 @@
 //! One coefficient: how fine its integers are, how they are distributed, and what each quantiser step costs.
 
-use irmae_infer::code::{Cell, KNOTS, Knots, Quantizer, STEP_MAX, STEP_MIN};
+use irmae_infer::code::{BITS, Cell, KNOTS, Knots, Quantizer, STEP_MAX, STEP_MIN};
 use irmae_infer::format::MIN_BITS;
 
 /// Sum of all shares.
@@ -8,8 +8,9 @@ const TOTAL: u32 = 1 << 15;
 const BINS: usize = KNOTS - 1;
 /// Steps that are tried are that many eighths of an octave apart.
 const STRIDE: usize = 2;
-/// The finest step that is tried is this part of a bin of the distribution.
+/// The finest step that is tried is this part of a bin of the distribution, or four units.
 const FINEST: u32 = 8;
+const STEP_FINEST: u8 = 8 * (BITS - (BINS.ilog2() + FINEST.ilog2()) as u8);
 /// Least rise from knot to knot: no cell of the finest step, however unlikely, then has an empty share.
 const RISE_MIN: u32 = 2 * FINEST;
 /// Pseudo-counts of a bin: the training set has not seen everything.
@@ -58,8 +59,7 @@ impl Coefficient {
 
     /// Every step worth trying, from the finest to the one that sends nothing.
     pub(super) fn choices(&self, deadzone: u8) -> Vec<Choice> {
-        let bin_log2 = u32::from(self.bits) - BINS.ilog2();
-        let finest = (8 * bin_log2).saturating_sub(8 * FINEST.ilog2()).max(STEP_MIN.into()) as u8;
+        let finest = (STEP_MIN + 8 * (BITS - self.bits)).max(STEP_FINEST);
         let steps = (finest..STEP_MAX).step_by(STRIDE).map(|step| (step, Quantizer::new(step, deadzone, self.bits)));
         let mut choices: Vec<Choice> = steps
             .take_while(|(_, quantizer)| quantizer.top() > 0)

@@ -1,6 +1,6 @@
 //! The code's quantiser in torch, for training with it in the loop.
 
-use irmae_infer::code::KNOTS;
+use irmae_infer::code::{BITS, KNOTS};
 use tch::{Device, Kind, Tensor};
 
 use super::{CodeTables, fit, measure};
@@ -51,7 +51,7 @@ impl Quantizer {
         for (quantizer, knots) in (0..code.points()).flat_map(|point| code.coefficients(point)) {
             let last = quantizer.top();
             step.push(quantizer.step_256ths() as f32 / 256.0);
-            zero.push(quantizer.cell(knots, 0).high as f32);
+            zero.push(quantizer.zero() as f32);
             top.push(last as f32);
             start.push((values.len() as i32 + last) as f32);
             // What is not sent stands for 0, whatever its distribution.
@@ -62,12 +62,14 @@ impl Quantizer {
         let half = |bits: &u8| 2_f32.powi(i32::from(*bits) - 1);
         let halves: Vec<f32> = tables.spec.bits.iter().map(half).collect();
         let [step, zero, top, start] = [step, zero, top, start].map(|values| row(&values).view(shape));
+        let unit = |bits: &u8| 0.5_f32.powi(i32::from(BITS - *bits));
+        let to_units = row(&tables.spec.bits.iter().map(unit).collect::<Vec<_>>());
         Self {
             resolution: row(&tables.spec.resolutions),
             low: -row(&halves),
             high: row(&halves) - 1.0,
-            step,
-            zero,
+            step: step * &to_units,
+            zero: zero * to_units,
             top,
             start,
             values: row(&values),

@@ -139,7 +139,7 @@ impl Network {
             bits: vec![11; len],
             max_len: code::MAX_PAYLOAD_LEN as u8,
             deadzones: vec![160, 144],
-            steps: [vec![8 * 7; len], vec![8 * 5; len]].concat(),
+            steps: [vec![8 * 11; len], vec![8 * 9; len]].concat(),
             knots: even.cycle().take(len * KNOTS).collect(),
         }
     }
