@@ -8,6 +8,7 @@ use irmae_infer::format::AlignedBytes;
 use irmae_infer::kernels::{Best, Kernels};
 use irmae_infer::{Decoder, Encoder, LoadError, Model, RunError, Sample};
 
+use crate::code::ideal_bits;
 use crate::data::{RawItem, RawItems};
 use crate::export::Exported;
 use crate::files::{self, FileError};
@@ -48,6 +49,8 @@ pub enum DeployError {
 pub struct Outcome {
     /// The packets.
     pub packets: Vec<Vec<u8>>,
+    /// Ideal length of all payloads, in bits.
+    pub ideal_bits: f64,
     /// All codes as they were received, in units.
     pub received: Vec<i16>,
     /// Real-valued codes before quantisation; empty for an integer model.
@@ -128,6 +131,7 @@ impl Outcome {
     fn followed_by(mut self, next: Self) -> Self {
         self.squared_error += next.squared_error;
         self.packets.extend(next.packets);
+        self.ideal_bits += next.ideal_bits;
         self.received.extend(next.received);
         self.coefficients.extend(next.coefficients);
         self.output.extend(next.output);
@@ -180,6 +184,7 @@ impl<K: Kernels> Session<'_, K> {
         let mut packet = vec![0; model.code().packet_len_max()];
         let packet_len = model.code().pack(&received, self.max_bytes, &mut packet).expect("room for any packet");
         packet.truncate(packet_len);
+        outcome.ideal_bits += ideal_bits(&model.code(), &received, &packet);
         model.code().unpack(&packet, &mut received).expect("the packet was just made");
 
         let mut unrounded = vec![0.0_f32; frame.len()];

@@ -2,6 +2,7 @@
 //!
 //! The exported model is measured by running `irmae-infer` on every item, so its figures are the device's.
 
+use irmae_infer::code::OVERHEAD_LEN;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
@@ -46,6 +47,10 @@ pub struct DeviceReport {
     pub rmse: f64,
     /// Bytes of all packets, every byte of them, for each item.
     pub bytes_per_item: f64,
+    /// Bytes of all payloads for each item: packets without the byte of the operating point.
+    pub payload_bytes_per_item: f64,
+    /// What payloads would take with an ideal entropy coder under the model's own tables.
+    pub ideal_payload_bytes_per_item: f64,
     /// Largest difference between the outputs of device and libtorch for the same code, relative to the largest output.
     pub max_rel_diff: f64,
     /// Largest difference between the codes of device and libtorch, relative to the largest coefficient; not for `i8`,
@@ -119,13 +124,14 @@ pub fn deployed(
     let [encoder, decoder] = deployed.models()?;
     let test = DeviceData::upload(&data.test, &data.normalization, model.device());
     let items = data.test.len().min(limit);
-    let (mut squared_error, mut packet_bytes) = (0.0, 0);
+    let (mut squared_error, mut packet_bytes, mut ideal_bits) = (0.0, 0, 0.0);
     let (mut code_diff, mut output_diff) = (Difference::default(), Difference::default());
     for start in (0..items).step_by(PIECE) {
         let range = start..items.min(start + PIECE);
         let outcome = deployed.run(&data.test, range.clone(), max_bytes)?;
         squared_error += outcome.squared_error;
         packet_bytes += outcome.packets.iter().map(Vec::len).sum::<usize>();
+        ideal_bits += outcome.ideal_bits;
         let indices = Tensor::arange_start(range.start as i64, range.end as i64, (Kind::Int64, model.device()));
         let theirs = Theirs { model, code, data };
         tch::no_grad(|| {
@@ -135,13 +141,16 @@ pub fn deployed(
         });
     }
     let mse = squared_error / (items * data.test.axes()[1..].iter().product::<usize>()) as f64;
+    let bytes_per_item = packet_bytes as f64 / items as f64;
     Ok(DeviceReport {
         precision: precision_name(encoder.precision()),
         items,
         max_bytes,
         psnr_db: psnr_db(mse, data.peak),
         rmse: mse.sqrt(),
-        bytes_per_item: packet_bytes as f64 / items as f64,
+        bytes_per_item,
+        payload_bytes_per_item: bytes_per_item - OVERHEAD_LEN as f64,
+        ideal_payload_bytes_per_item: ideal_bits / 8.0 / items as f64,
         max_rel_diff: output_diff.relative(),
         code_max_rel_diff: (code_diff.largest > 0.0).then(|| code_diff.relative()),
         encoder: HalfReport::of(&encoder),

@@ -219,9 +219,9 @@ impl Quantizer {
     /// Whether no cell of a coefficient with this distribution can have an empty share: each is at least half a step wide, and half a step has
     /// a share of at least 1 everywhere.
     pub(super) fn is_covered(&self, knots: &Knots) -> bool {
-        let least = knots.windows(2).map(|pair| i64::from(pair[1]) - i64::from(pair[0])).min().unwrap_or(0);
+        let least = knots.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap_or(0);
         // least * D / 2^10 >= 2
-        least * i64::from(self.size) >= 2 << (8 + BIN_BITS)
+        u64::from(least) * self.size as u64 >= 2 << (8 + BIN_BITS)
     }
 }
 

@@ -60,6 +60,8 @@ struct Report {
 struct PacketReport {
     bytes: usize,
     bytes_per_item: f64,
+    payload_bytes_per_item: f64,
+    ideal_payload_bytes_per_item: f64,
     psnr_db: f64,
     rmse: f64,
 }
@@ -89,6 +91,8 @@ impl Eval {
         let packets = reports.iter().map(|report| PacketReport {
             bytes: report.max_bytes,
             bytes_per_item: report.bytes_per_item,
+            payload_bytes_per_item: report.payload_bytes_per_item,
+            ideal_payload_bytes_per_item: report.ideal_payload_bytes_per_item,
             psnr_db: report.psnr_db,
             rmse: report.rmse,
         });
@@ -144,9 +148,12 @@ impl fmt::Display for Report {
             let name = format!("device {}", device.precision);
             write!(f, "\n  {name:<10} {:.1e} from libtorch", device.max_rel_diff)?;
         }
-        for PacketReport { bytes, bytes_per_item, psnr_db, rmse } in &self.packets {
-            let name = format!("{bytes} bytes");
+        for packet in &self.packets {
+            let PacketReport { bytes_per_item, psnr_db, rmse, .. } = packet;
+            let name = format!("{} bytes", packet.bytes);
             write!(f, "\n    {name:<10} PSNR {psnr_db:6.2} dB, RMSE {rmse:.4} at {bytes_per_item:.3} bytes an item")?;
+            let [payload, ideal] = [packet.payload_bytes_per_item, packet.ideal_payload_bytes_per_item];
+            write!(f, ", payload {payload:.3}, ideally {ideal:.3}")?;
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! The code's quantiser and entropy coder: tables that are fitted to what a network gives on its training data.
 //!
 //! `coefficient` fits one coefficient: its resolution, its distribution, and what each step would cost in bits and in error. `fit` chooses
-//! steps for all of them at each operating point. `quantizer` is the result in torch, for training with it in the loop.
+//! steps for all of them at each operating point. `ideal` says how short payloads could be. `quantizer` is the result in torch, for training with it in the loop.
 //! Cells, shares and payloads are [`irmae_infer::code`]'s own.
 
 mod coefficient;
 mod fit;
+mod ideal;
 mod quantizer;
 
 use irmae_infer::code::{MAX_PAYLOAD_LEN, OVERHEAD_LEN};
@@ -13,6 +14,7 @@ use irmae_infer::format::CodeSpec;
 use serde::{Deserialize, Serialize};
 
 pub use fit::{fit, measure};
+pub use ideal::ideal_bits;
 pub use quantizer::Quantizer;
 
 /// What `code.json` holds.

@@ -88,6 +88,30 @@ fn an_array_of_windows_trains_exports_and_evaluates_in_every_precision() {
     assert_eq!(report["bytes"], serde_json::json!([2]));
 }
 
+/// Two percent and a byte are what the last byte and shares of 15 bits may cost.
+#[test]
+fn payloads_are_hardly_longer_than_an_ideal_coder_s() {
+    let folder = Folder::new();
+    let [data, run, model] = ["waves.npy", "run", "model"].map(|name| folder.path(name));
+    // Sums of two waves, the second one weaker: coefficients of all kinds.
+    let wave = |n: usize, t: usize, period: usize| ((n * 7919 / period + t) as f32 * 6.28 / period as f32).sin();
+    let windows = Array3::from_shape_fn((2000, 2, 64), |(n, c, t)| {
+        (300.0 * wave(n, t, 24 + c) + 100.0 * wave(n * n % 997, t, 7 + n % 3)) as i16
+    });
+    ndarray_npy::write_npy(&data, &windows).expect("an array");
+    let size = ["--latent", "16", "--linear-layers", "2", "--epochs", "3", "--batch-size", "50"];
+    json(&[&["train", "--preset", "micro-1d", "--data", &data, "--out", &run][..], &size].concat());
+    json(&["tune", &run, "--bytes", "4,8,16", "--epochs", "1"]);
+    json(&["export", &run, "--quantize", "i8", "--out", &model]);
+    let report = json(&["eval", &run, "--model", &model, "--bytes", "3,4,6,8,12,16"]);
+    for packets in report["packets"].as_array().expect("a list") {
+        let figure = |name: &str| packets[name].as_f64().expect("a number");
+        let [payload, ideal] = ["payload_bytes_per_item", "ideal_payload_bytes_per_item"].map(figure);
+        assert!(ideal > 1.0 && payload > ideal && payload <= 1.02 * ideal + 1.0, "{packets}");
+        assert_eq!(payload + 1.0, figure("bytes_per_item"), "{packets}");
+    }
+}
+
 #[test]
 fn a_model_stands_beside_linear_codes_with_the_same_coder() {
     let folder = Folder::new();
