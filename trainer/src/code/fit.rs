@@ -5,7 +5,7 @@
 //! error for their last bit, and those that could not are not sent. Each point has a price of its own.
 
 use irmae_infer::code::{DEADZONE_NONE, OVERHEAD_LEN};
-use irmae_infer::format::CodeSpec;
+use irmae_infer::format::{CodeSpec, VERSION};
 
 use super::CodeTables;
 use super::coefficient::{Choice, Coefficient, to_units};
@@ -51,7 +51,7 @@ pub fn fit(columns: &[Vec<f32>], sensitivities: &[f64], bytes: &[usize]) -> Code
         steps: points.iter().flat_map(|point| &point.steps).copied().collect(),
         knots: coefficients.iter().flat_map(|c| c.knots).collect(),
     };
-    CodeTables { bytes: bytes.to_vec(), spec }
+    CodeTables { bytes: bytes.to_vec(), spec, version: VERSION.0 }
 }
 
 /// Steps of a point.

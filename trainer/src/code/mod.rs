@@ -9,8 +9,8 @@ mod fit;
 mod ideal;
 mod quantizer;
 
-use irmae_infer::code::{MAX_PAYLOAD_LEN, OVERHEAD_LEN};
-use irmae_infer::format::CodeSpec;
+use irmae_infer::code::{BITS, MAX_PAYLOAD_LEN, OVERHEAD_LEN, STEP_MAX};
+use irmae_infer::format::{CodeSpec, VERSION};
 use serde::{Deserialize, Serialize};
 
 pub use fit::{fit, measure};
@@ -24,6 +24,14 @@ pub struct CodeTables {
     pub bytes: Vec<usize>,
     /// The tables.
     pub spec: CodeSpec,
+    /// Major version of the model files that they are for.
+    #[serde(default = "version_without_mark")]
+    pub version: u8,
+}
+
+/// What tables are for that do not say so.
+fn version_without_mark() -> u8 {
+    3
 }
 
 /// A packet size that no code can have.
@@ -75,6 +83,17 @@ impl CodeTables {
         (0..code.len()).filter(|&i| sent[i]).collect()
     }
 
+    /// As model files are now: up to version 3, steps were in units of their coefficient.
+    pub fn upgraded(mut self) -> Self {
+        if self.version < 4 {
+            for (step, bits) in self.spec.steps.iter_mut().zip(self.spec.bits.iter().cycle()) {
+                *step = (*step + 8 * (BITS - bits)).min(STEP_MAX);
+            }
+            self.version = VERSION.0;
+        }
+        self
+    }
+
     /// The tables of the coefficients at `order`, in that order.
     pub fn select(&self, order: &[usize]) -> Self {
         let CodeSpec { resolutions, bits, steps, knots, .. } = &self.spec;
@@ -87,7 +106,7 @@ impl CodeTables {
             knots: order.iter().flat_map(|&i| &knots[i * per_coefficient..][..per_coefficient]).copied().collect(),
             ..self.spec.clone()
         };
-        Self { bytes: self.bytes.clone(), spec }
+        Self { bytes: self.bytes.clone(), spec, version: self.version }
     }
 }
 
@@ -100,5 +119,19 @@ mod tests {
         assert_eq!(check_bytes(&[32, 4, 8, 4]), Ok(vec![4, 8, 32]));
         assert_eq!(check_bytes(&[4, 1]), Err(BytesError::NoRoom(1)));
         assert_eq!(check_bytes(&[4, 251]), Err(BytesError::TooLarge(251)));
+    }
+
+    #[test]
+    fn tables_of_older_runs_have_the_same_steps() {
+        let columns = [2.0, 0.5].map(super::coefficient::tests::gaussian);
+        let tables = fit(&columns, &[1.0; 2], &[2, 9]);
+        let mut older = serde_json::to_value(&tables).unwrap();
+        older.as_object_mut().unwrap().remove("version");
+        let spec = &tables.spec;
+        let in_units = spec.steps.iter().zip(spec.bits.iter().cycle()).map(|(step, bits)| step - 8 * (BITS - bits));
+        older["spec"]["steps"] = in_units.collect::<Vec<_>>().into();
+        let read: CodeTables = serde_json::from_value(older).unwrap();
+        assert!(read != tables && read.upgraded() == tables);
+        assert_eq!(tables.clone().upgraded(), tables);
     }
 }

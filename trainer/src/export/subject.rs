@@ -216,7 +216,7 @@ pub fn network_folder(run: &Path, device: Device) -> Result<PathBuf, SubjectErro
 /// When its file is damaged.
 pub fn read_code(folder: &Path) -> Result<Option<CodeTables>, FileError> {
     let path = folder.join(files::CODE);
-    if path.exists() { files::read_json(&path).map(Some) } else { Ok(None) }
+    if path.exists() { files::read_json(&path).map(|code: CodeTables| Some(code.upgraded())) } else { Ok(None) }
 }
 
 /// The packet sizes that the export in `folder` was made for.

@@ -2,6 +2,7 @@
 
 mod exchange;
 
+use std::f32::consts::TAU;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -94,7 +95,7 @@ fn payloads_are_hardly_longer_than_an_ideal_coder_s() {
     let folder = Folder::new();
     let [data, run, model] = ["waves.npy", "run", "model"].map(|name| folder.path(name));
     // Sums of two waves, the second one weaker: coefficients of all kinds.
-    let wave = |n: usize, t: usize, period: usize| ((n * 7919 / period + t) as f32 * 6.28 / period as f32).sin();
+    let wave = |n: usize, t: usize, period: usize| ((n * 7919 / period + t) as f32 * TAU / period as f32).sin();
     let windows = Array3::from_shape_fn((2000, 2, 64), |(n, c, t)| {
         (300.0 * wave(n, t, 24 + c) + 100.0 * wave(n * n % 997, t, 7 + n % 3)) as i16
     });
