@@ -69,9 +69,17 @@ impl<'a> Code<'a> {
             && self.deadzones.iter().all(|&deadzone| deadzone >= DEADZONE_NONE)
             && self.steps.iter().all(|step| (STEP_MIN..=STEP_MAX).contains(step))
             && self.knots.iter().all(is_distribution)
-            && (0..points).all(|point| {
-                self.coefficients(point).all(|(quantizer, knots)| !quantizer.is_sent() || quantizer.is_covered(knots))
-            })
+            && (0..len).all(|index| self.is_covered(index))
+    }
+
+    /// Whether a coefficient has no cell with an empty share.
+    fn is_covered(&self, index: usize) -> bool {
+        let (bits, rise) = (self.bits[index], least_rise(&self.knots[index]));
+        let steps = self.steps[index..].iter().step_by(self.len());
+        steps.zip(self.deadzones).all(|(&step, &deadzone)| {
+            let quantizer = Quantizer::new(step, deadzone, bits);
+            !quantizer.is_sent() || quantizer.is_covered(rise)
+        })
     }
 
     /// Number of coefficients.
@@ -190,6 +198,11 @@ impl<'a> Code<'a> {
 
 fn is_distribution(knots: &Knots) -> bool {
     knots[0] == 0 && u32::from(knots[KNOTS - 1]) == TOTAL && knots.is_sorted()
+}
+
+/// By how much a distribution rises from knot to knot, at least.
+fn least_rise(knots: &Knots) -> u32 {
+    knots.windows(2).map(|pair| u32::from(pair[1]) - u32::from(pair[0])).min().unwrap_or(0)
 }
 
 /// What became of a payload.

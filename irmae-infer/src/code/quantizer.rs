@@ -216,12 +216,11 @@ impl Quantizer {
         (mean >> self.scale) as i16
     }
 
-    /// Whether no cell of a coefficient with this distribution can have an empty share: each is at least half a step wide, and half a step has
-    /// a share of at least 1 everywhere.
-    pub(super) fn is_covered(&self, knots: &Knots) -> bool {
-        let least = knots.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap_or(0);
-        // least * D / 2^10 >= 2
-        u64::from(least) * self.size as u64 >= 2 << (8 + BIN_BITS)
+    /// Whether no cell has an empty share where the distribution rises by at least `rise` from knot to knot: each cell is at least half a step
+    /// wide, and half a step then has a share of at least 1 everywhere.
+    pub(super) fn is_covered(&self, rise: u32) -> bool {
+        // rise * D / 2^10 >= 2
+        u64::from(rise) * self.size as u64 >= 2 << (8 + BIN_BITS)
     }
 }
 
@@ -248,6 +247,7 @@ fn cumulative(knots: &Knots, edge: i32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::least_rise;
     use super::*;
 
     /// Rises evenly.
@@ -301,7 +301,7 @@ mod tests {
         for knots in [even(), peaked()] {
             for code in STEP_MIN..=STEP_MAX {
                 let step = Quantizer::new(code, 160, 11);
-                if !step.is_covered(&knots) || !step.is_sent() {
+                if !step.is_covered(least_rise(&knots)) || !step.is_sent() {
                     continue;
                 }
                 let (top, mut next) = (step.top(), cumulative(&knots, -END));
