@@ -27,6 +27,7 @@ pub mod files;
 pub mod fit;
 pub mod golden;
 mod init;
+pub mod interrupt;
 pub mod layer;
 pub mod layer_toml;
 pub mod methods;

@@ -15,7 +15,7 @@
 //! are learned at one pace. The linear stack and the biases keep Adam, the former because a low rank comes of learning
 //! directions at different paces.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::config::OptimizerKind;
 use crate::params::{ParameterShape, Parameters};
@@ -187,16 +187,11 @@ impl Matrix {
     }
 }
 
-/// A scalar zero on the device of `parameters`, to add losses to.
-pub(crate) fn zero_like(parameters: &Parameters) -> Tensor {
-    Tensor::zeros([0i64; 0], (Kind::Float, parameters.flat().device()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
     use tch::nn::{self, OptimizerConfig};
+    use tch::{Device, Kind};
 
     /// Largest difference, relative to the largest value, after some steps of our optimiser and of tch's.
     fn difference(kind: OptimizerKind, weight_decay: f64, theirs: impl Fn(&nn::VarStore) -> nn::Optimizer) -> f64 {

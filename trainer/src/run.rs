@@ -7,6 +7,7 @@ use tch::Device;
 
 use crate::config::RunConfig;
 use crate::files::{self, FileError};
+use crate::fit::Place;
 use crate::model::Model;
 use crate::network::NetworkError;
 use crate::optim::Optimizer;
@@ -78,24 +79,29 @@ fn load_weights(model: &Model, path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Writes a checkpoint: all that a resumed run needs in one file, then the weights for everyone else.
+/// Writes a checkpoint of a training at `place`: all that a resumed run needs in one file, then the weights for everyone else.
 ///
 /// # Errors
 /// When the disk is full or the folder cannot be written; the previous checkpoint then still stands.
-pub fn save_checkpoint(model: &Model, optimizer: &Optimizer, folder: &Path, epoch: usize) -> Result<(), FileError> {
+pub fn save_checkpoint(model: &Model, optimizer: &Optimizer, folder: &Path, place: &Place) -> Result<(), FileError> {
     let [first, second] = optimizer.moments();
-    let tensors = [("parameters", model.parameters().flat()), ("first_moment", first), ("second_moment", second)];
-    let metadata =
-        HashMap::from([("epoch".into(), epoch.to_string()), ("step".into(), optimizer.step_count().to_string())]);
-    tensors::save(&folder.join(files::OPTIMIZER), tensors, metadata)?;
-    save_weights(model, folder, epoch)
+    let tensors = [
+        ("parameters", model.parameters().flat()),
+        ("first_moment", first),
+        ("second_moment", second),
+        ("epoch_loss", &place.total),
+    ];
+    let numbers = [("epoch", place.epoch), ("epoch_step", place.step), ("step", optimizer.step_count() as usize)];
+    let metadata = numbers.map(|(name, number)| (name.to_string(), number.to_string()));
+    tensors::save(&folder.join(files::OPTIMIZER), tensors, metadata.into())?;
+    save_weights(model, folder, place.epoch)
 }
 
-/// Takes up the checkpoint in `folder`; gives the number of epochs behind it.
+/// Takes up the checkpoint in `folder`; gives its place.
 ///
 /// # Errors
 /// When it is missing, damaged, or of another network.
-pub fn load_checkpoint(model: &Model, optimizer: &mut Optimizer, folder: &Path) -> Result<usize, FileError> {
+pub fn load_checkpoint(model: &Model, optimizer: &mut Optimizer, folder: &Path) -> Result<Place, FileError> {
     let path = folder.join(files::OPTIMIZER);
     let file = tensors::load(&path)?;
     let damaged = |why: String| FileError::Damaged { path: path.clone(), why };
@@ -111,5 +117,6 @@ pub fn load_checkpoint(model: &Model, optimizer: &mut Optimizer, folder: &Path) 
     model.parameters().flat().shallow_clone().copy_(parameters);
     let moments = [tensor("first_moment")?, tensor("second_moment")?];
     optimizer.restore(number("step")?, moments).map_err(damaged)?;
-    Ok(number("epoch")? as usize)
+    let total = tensor("epoch_loss")?.to_device(model.device());
+    Ok(Place { epoch: number("epoch")? as usize, step: number("epoch_step")? as usize, total })
 }

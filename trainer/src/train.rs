@@ -10,7 +10,8 @@ use crate::batches::DeviceData;
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::files::{self, FileError};
-use crate::fit::{Diverged, Fit};
+use crate::fit::{Diverged, Fit, Place};
+use crate::interrupt::{self, Interrupted};
 use crate::model::Model;
 use crate::optim::Optimizer;
 use crate::progress::Progress;
@@ -33,6 +34,9 @@ pub enum TrainError {
     /// The loss is no longer a number.
     #[error(transparent)]
     Diverged(#[from] Diverged),
+    /// Ctrl-C; all is saved.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// Nothing is left to do.
     #[error("{path} has all its {epochs} epochs; give --epochs with a larger number", path = path.display())]
     Finished {
@@ -87,8 +91,7 @@ pub struct TrainSummary {
 struct Session<'a> {
     folder: &'a Path,
     fit: Fit<'a>,
-    /// Epochs done.
-    done: usize,
+    place: Place,
     history: Vec<EpochRecord>,
 }
 
@@ -96,7 +99,8 @@ struct Session<'a> {
 /// of them.
 ///
 /// # Errors
-/// When the loss is lost or a file cannot be written; the last whole epoch is kept. Without one, nothing is.
+/// When the loss is lost or a file cannot be written; the last whole epoch is kept. Without one, nothing is. An
+/// [interruption](interrupt) keeps every step.
 pub fn train(
     mut config: RunConfig,
     dataset: &Dataset,
@@ -111,11 +115,11 @@ pub fn train(
     let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
-    let session = Session { folder, fit, done: 0, history: Vec::new() };
+    let session = Session { folder, fit, place: Place::start_after(0, device), history: Vec::new() };
     session.run(stop_after.unwrap_or(training.epochs)).inspect_err(|_| files::discard_unstarted(folder))
 }
 
-/// Continues the run in `folder` from its last checkpoint, up to `epochs` in all if given.
+/// Continues the run in `folder` from its last checkpoint, be it in the middle of an epoch, up to `epochs` in all if given.
 ///
 /// On the CPU the result is that of a run that was never interrupted, to the bit. What was collapsed and tuned from
 /// the earlier weights is removed.
@@ -135,17 +139,17 @@ pub fn resume(
     let training = &config.training;
     let model = Model::zeros(&config.network, device);
     let mut optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
-    let done = run::load_checkpoint(&model, &mut optimizer, folder)?;
-    if done >= training.epochs {
-        return Err(TrainError::Finished { path: folder.to_path_buf(), epochs: done });
+    let place = run::load_checkpoint(&model, &mut optimizer, folder)?;
+    if place.epoch >= training.epochs {
+        return Err(TrainError::Finished { path: folder.to_path_buf(), epochs: place.epoch });
     }
     config.save(folder)?;
     // Made from weights that are about to change.
     [files::COLLAPSED, files::TUNED].iter().try_for_each(|name| files::remove_folder(&folder.join(name)))?;
-    let history = read_history(folder)?.into_iter().filter(|record| record.epoch <= done).collect();
+    let history = read_history(folder)?.into_iter().filter(|record| record.epoch <= place.epoch).collect();
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
-    Session { folder, fit, done, history }.run(training.epochs)
+    Session { folder, fit, place, history }.run(training.epochs)
 }
 
 /// The lines of `history.jsonl` in `folder`.
@@ -166,20 +170,19 @@ impl Session<'_> {
     fn run(mut self, epochs: usize) -> Result<TrainSummary, TrainError> {
         let start = Instant::now();
         let steps = self.fit.steps_an_epoch();
-        self.fit.progress = Progress::new("train", self.fit.training.epochs, steps, self.done);
-        while self.done < epochs {
+        self.fit.progress = Progress::new("train", self.fit.training.epochs, steps, self.place.steps(steps));
+        while self.place.epoch < epochs {
             let record = self.epoch()?;
             let about = format!("rank {} of {}", record.ranks.numerical_1e2, record.singular_values.len());
-            self.fit.progress.epoch(self.done, record.loss, &about);
+            self.fit.progress.epoch(record.epoch - 1, record.loss, &about);
             self.history.push(record);
-            self.done += 1;
             self.save()?;
         }
         self.fit.progress.finish();
         let last = self.history.last().expect("at least one epoch");
         Ok(TrainSummary {
             run: self.folder.to_path_buf(),
-            epochs: self.done,
+            epochs: last.epoch,
             loss: last.loss,
             seconds: start.elapsed().as_secs_f64(),
             ranks: last.ranks,
@@ -187,14 +190,17 @@ impl Session<'_> {
     }
 
     fn epoch(&mut self) -> Result<EpochRecord, TrainError> {
-        let start = Instant::now();
-        let loss = self.fit.epoch(self.done, reconstruction_loss)?;
+        let (start, epoch) = (Instant::now(), self.place.epoch);
+        let Some(loss) = self.fit.advance(&mut self.place, reconstruction_loss, interrupt::requested)? else {
+            self.save()?;
+            return Err(self.fit.interrupted(&self.place, self.folder).into());
+        };
         let codes = spectrum::codes(self.fit.model, self.fit.data, SPECTRUM_ITEMS);
         let singular_values = spectrum::principal_axes(&codes).variances;
         Ok(EpochRecord {
-            epoch: self.done + 1,
+            epoch: epoch + 1,
             loss,
-            learning_rate: self.fit.learning_rate(self.done, 0),
+            learning_rate: self.fit.learning_rate(epoch, 0),
             seconds: start.elapsed().as_secs_f64(),
             ranks: Ranks::of(&singular_values),
             singular_values,
@@ -206,7 +212,7 @@ impl Session<'_> {
         let line = |record| serde_json::to_string(record).expect("plain data") + "\n";
         let text: String = self.history.iter().map(line).collect();
         files::write_atomically(&self.folder.join(files::HISTORY), text.as_bytes())?;
-        run::save_checkpoint(self.fit.model, &self.fit.optimizer, self.folder, self.done)
+        run::save_checkpoint(self.fit.model, &self.fit.optimizer, self.folder, &self.place)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `trainer resume`.
 
 use clap::Args;
-use trainer::train;
+use trainer::{interrupt, train};
 
 use super::{Common, RunArg, data_of};
 
@@ -24,6 +24,7 @@ pub(super) struct Resume {
 impl Resume {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
+        interrupt::listen();
         let folder = &self.run.run;
         let summary = train::resume(folder, &data_of(folder)?, device, self.epochs)?;
         self.common.print(&summary, super::train::text(&summary))

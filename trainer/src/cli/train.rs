@@ -7,7 +7,7 @@ use trainer::config::{DecoderKind, OptimizerKind, Schedule, StackInit};
 use trainer::draft::{Draft, NetworkDraft, TrainingDraft};
 use trainer::presets::PRESETS;
 use trainer::train::TrainSummary;
-use trainer::{data, files, train};
+use trainer::{data, files, interrupt, train};
 
 use super::Common;
 use super::data_args::DataArgs;
@@ -79,6 +79,7 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
+        interrupt::listen();
         let file = self.config.as_deref().map(Draft::read).transpose()?;
         let draft = self.draft().over(file.unwrap_or_default());
         let dataset = data::load(&draft.data_spec()?)?;

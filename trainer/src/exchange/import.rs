@@ -8,6 +8,7 @@ use tch::Device;
 use super::names::names;
 use crate::config::RunConfig;
 use crate::files::{self, FileError};
+use crate::fit::Place;
 use crate::model::Model;
 use crate::optim::Optimizer;
 use crate::run;
@@ -116,7 +117,7 @@ pub fn import(
     files::write_atomically(&folder.join(files::HISTORY), b"")?;
     let training = &config.training;
     let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
-    run::save_checkpoint(&model, &optimizer, folder, 0)?;
+    run::save_checkpoint(&model, &optimizer, folder, &Place::start_after(0, Device::Cpu))?;
     Ok(ImportReport {
         run: folder.to_path_buf(),
         tensors: model.parameters().leaves().len(),

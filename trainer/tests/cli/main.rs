@@ -1,6 +1,7 @@
 //! The command line as a user meets it: from an array to packets and back, and one clear line for each thing that is wrong.
 
 mod exchange;
+mod interrupted;
 
 use std::f32::consts::TAU;
 use std::path::{Path, PathBuf};
