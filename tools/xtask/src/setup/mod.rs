@@ -47,7 +47,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// Everything that builds, tests and the demo need, in the order of being cheap to miss.
-    pub(crate) const ALL: [Need; 10] = [
+    pub(crate) const ALL: [Need; 11] = [
         Need::Compiler,
         Need::Rust,
         Need::Libtorch,
