@@ -48,6 +48,11 @@ impl DeviceData {
         self.len() == 0
     }
 
+    /// Where they are.
+    pub fn device(&self) -> Device {
+        self.items.device()
+    }
+
     /// The items at `indices` (i64, on the device), normalised. Shape: `[B, C, H, W]`.
     pub fn batch(&self, indices: &Tensor) -> Tensor {
         self.normalised(&self.items.index_select(0, indices))

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use tch::Kind;
 
 use crate::data::{DataSpec, Normalization};
 use crate::files::{self, FileError};
@@ -57,6 +58,9 @@ pub struct TrainingConfig {
     pub seed: u64,
     /// CPU threads; 0 takes what libtorch takes (one per core).
     pub threads: usize,
+    /// Layers compute in bf16. Weights, the linear stack and the loss stay in f32.
+    #[serde(default)]
+    pub bf16: bool,
 }
 
 /// How the L square matrices of the linear stack start.
@@ -168,6 +172,11 @@ impl TrainingConfig {
             return refuse("the weight decay", self.weight_decay, "0 or a number above");
         }
         Ok(())
+    }
+
+    /// What layers compute in.
+    pub fn kind(&self) -> Kind {
+        if self.bf16 { Kind::BFloat16 } else { Kind::Float }
     }
 }
 

@@ -176,7 +176,7 @@ fn save(run: &Run, model: &Model, report: &CollapseReport) -> Result<(), FileErr
         run::save_weights(model, folder, config.training.epochs)?;
         files::write_json(&folder.join(files::COLLAPSE), report)
     })?;
-    files::remove_folder(&run.folder.join(files::TUNED))
+    [files::TUNED, files::TUNING].iter().try_for_each(|name| files::remove_folder(&run.folder.join(name)))
 }
 
 impl fmt::Display for CollapseReport {

@@ -66,6 +66,7 @@ pub struct TrainingDraft {
     pub batch_size: Option<usize>,
     pub seed: Option<u64>,
     pub threads: Option<usize>,
+    pub bf16: Option<bool>,
 }
 
 /// Partial [`NetworkSpec`]. Layers, where given, take the place of the preset's.

@@ -27,6 +27,8 @@ pub const CODE: &str = "code.json";
 pub const COLLAPSED: &str = "collapsed";
 /// Folder of the tuned network.
 pub const TUNED: &str = "tuned";
+/// Folder of a tuning under way.
+pub const TUNING: &str = "tuning";
 
 /// Why a file of a run could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -226,7 +228,7 @@ fn remove_run_files(folder: &Path) -> io::Result<()> {
     for name in [CONFIG, MODEL, OPTIMIZER, HISTORY, SPECTRUM, SPECTRUM_PLOT] {
         gone(std::fs::remove_file(folder.join(name)))?;
     }
-    [COLLAPSED, TUNED].iter().try_for_each(|name| gone(std::fs::remove_dir_all(folder.join(name))))
+    [COLLAPSED, TUNED, TUNING].iter().try_for_each(|name| gone(std::fs::remove_dir_all(folder.join(name))))
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl Fit<'_> {
             place.total += loss.detach() * size as f64;
             place.step += 1;
             self.progress.step();
-            if place.step % STEPS_BETWEEN_READS == 0 {
+            if place.step.is_multiple_of(STEPS_BETWEEN_READS) {
                 self.read(place, start + size)?;
             }
         }

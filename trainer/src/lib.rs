@@ -12,6 +12,7 @@
 
 pub mod baseline;
 pub mod batches;
+pub mod bench;
 pub mod code;
 pub mod collapse;
 pub mod config;
@@ -45,9 +46,11 @@ pub mod report;
 pub mod run;
 pub mod sheet;
 pub mod spectrum;
+pub mod sweep;
 pub mod tensors;
 #[cfg(test)]
 mod testing;
 pub mod traces;
 pub mod train;
 pub mod tune;
+mod tuning;

@@ -12,7 +12,7 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::StackInit;
 use crate::init;
@@ -157,12 +157,34 @@ impl Model {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.decode(&self.encode(x))
     }
+
+    /// As [`forward`](Self::forward), layers computing in `kind`.
+    ///
+    /// The linear stack stays in f32: in bf16, rounding would drown the small singular values that are to vanish.
+    pub fn forward_in(&self, x: &Tensor, kind: Kind) -> Tensor {
+        if kind == Kind::Float {
+            return self.forward(x);
+        }
+        let through = |layers: &[TorchLayer], x: Tensor| layers.iter().fold(x, |x, layer| layer.forward_in(&x, kind));
+        let code = through(&self.encoder, x.to_kind(kind)).flatten(1, -1).to_kind(Kind::Float);
+        let code = self.stack.iter().fold(code, |z, matrix| z.linear(matrix, None::<&Tensor>));
+        through(&self.decoder, code.unsqueeze(-1).unsqueeze(-1).to_kind(kind)).to_kind(Kind::Float)
+    }
 }
 
 impl TorchLayer {
     /// The layer, activation included. Maps are (N,c,h,w).
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let mut y = linear_part(&self.layer.op, x, &self.weight, Some(&self.bias));
+        self.activate(linear_part(&self.layer.op, x, &self.weight, Some(&self.bias)))
+    }
+
+    /// As [`forward`](Self::forward), for maps of `kind`.
+    fn forward_in(&self, x: &Tensor, kind: Kind) -> Tensor {
+        let (weight, bias) = (self.weight.to_kind(kind), self.bias.to_kind(kind));
+        self.activate(linear_part(&self.layer.op, x, &weight, Some(&bias)))
+    }
+
+    fn activate(&self, mut y: Tensor) -> Tensor {
         match self.layer.activation {
             Activation::None => y,
             // In place: none of the linear parts needs its own output for its gradient.
@@ -225,7 +247,6 @@ mod tests {
     use super::*;
     use crate::data::DataShape;
     use crate::presets;
-    use tch::Kind;
 
     fn forward_shape(preset: &str, input: DataShape, latent: usize, linear_layers: usize) -> Vec<i64> {
         let spec = presets::find(preset).unwrap().network(input, latent, linear_layers).unwrap();

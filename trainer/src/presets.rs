@@ -168,6 +168,7 @@ pub(crate) const MICRO_TRAINING: TrainingConfig = TrainingConfig {
     batch_size: 64,
     seed: 0,
     threads: 0,
+    bf16: false,
 };
 
 /// Muon learns in two epochs what Adam does in ten.
@@ -181,6 +182,7 @@ const RADIO_TRAINING: TrainingConfig = TrainingConfig {
     batch_size: 128,
     seed: 0,
     threads: 0,
+    bf16: false,
 };
 
 /// On Fashion-MNIST two layers of this start leave 27 of 32 directions behind a gap of 200 times, for 0.1 dB against four
@@ -198,6 +200,7 @@ const PAPER_TRAINING: TrainingConfig = TrainingConfig {
     batch_size: 32,
     seed: 0,
     threads: 0,
+    bf16: false,
 };
 
 /// The preset called `name`.

@@ -87,6 +87,28 @@ impl Prices {
         }
     }
 
+    /// All of it by name, to be taken up again later.
+    pub(crate) fn tensors(&self) -> [(&'static str, Tensor); 5] {
+        let control = self.control.borrow();
+        [
+            ("of_error", self.of_error.shallow_clone()),
+            ("of_bit", self.of_bit.shallow_clone()),
+            ("goal", self.goal.shallow_clone()),
+            ("control_bits", control.bits.shallow_clone()),
+            ("control_base", control.base.shallow_clone()),
+        ]
+    }
+
+    /// The prices that [`tensors`](Self::tensors) gave, if all of them are there.
+    pub(crate) fn from_tensors(tensor: impl Fn(&str) -> Option<Tensor>) -> Option<Self> {
+        Some(Self {
+            of_error: tensor("of_error")?,
+            of_bit: tensor("of_bit")?,
+            goal: tensor("goal")?,
+            control: RefCell::new(Control { bits: tensor("control_bits")?, base: tensor("control_base")? }),
+        })
+    }
+
     /// Where the control of the price of a bit has come to.
     pub(crate) fn base(&self) -> Tensor {
         self.control.borrow().base.shallow_clone()

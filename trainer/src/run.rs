@@ -97,6 +97,11 @@ pub fn save_checkpoint(model: &Model, optimizer: &Optimizer, folder: &Path, plac
     save_weights(model, folder, place.epoch)
 }
 
+/// Whole epochs behind the checkpoint in `folder`, if there is one.
+pub fn epochs_done(folder: &Path) -> Option<usize> {
+    tensors::load(&folder.join(files::OPTIMIZER)).ok()?.metadata.get("epoch")?.parse().ok()
+}
+
 /// Takes up the checkpoint in `folder`; gives its place.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::batches::DeviceData;
 use crate::config::RunConfig;
@@ -145,7 +145,9 @@ pub fn resume(
     }
     config.save(folder)?;
     // Made from weights that are about to change.
-    [files::COLLAPSED, files::TUNED].iter().try_for_each(|name| files::remove_folder(&folder.join(name)))?;
+    [files::COLLAPSED, files::TUNED, files::TUNING]
+        .iter()
+        .try_for_each(|name| files::remove_folder(&folder.join(name)))?;
     let history = read_history(folder)?.into_iter().filter(|record| record.epoch <= place.epoch).collect();
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let fit = Fit { model: &model, data: &data, training, optimizer, progress: Progress::hidden() };
@@ -190,8 +192,9 @@ impl Session<'_> {
     }
 
     fn epoch(&mut self) -> Result<EpochRecord, TrainError> {
-        let (start, epoch) = (Instant::now(), self.place.epoch);
-        let Some(loss) = self.fit.advance(&mut self.place, reconstruction_loss, interrupt::requested)? else {
+        let (start, epoch, kind) = (Instant::now(), self.place.epoch, self.fit.training.kind());
+        let loss = |model: &Model, x: &Tensor| reconstruction_loss(model, x, kind);
+        let Some(loss) = self.fit.advance(&mut self.place, loss, interrupt::requested)? else {
             self.save()?;
             return Err(self.fit.interrupted(&self.place, self.folder).into());
         };
@@ -216,9 +219,9 @@ impl Session<'_> {
     }
 }
 
-/// Mean squared error of the reconstruction, in normalised units.
-fn reconstruction_loss(model: &Model, x: &Tensor) -> Tensor {
-    model.forward(x).mse_loss(x, Reduction::Mean)
+/// Mean squared error of the reconstruction, in normalised units, by layers that compute in `kind`.
+pub(crate) fn reconstruction_loss(model: &Model, x: &Tensor, kind: Kind) -> Tensor {
+    model.forward_in(x, kind).mse_loss(x, Reduction::Mean)
 }
 
 /// Sets the number of CPU threads, or records the one that libtorch chose: results repeat only with the same number.

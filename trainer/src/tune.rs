@@ -7,10 +7,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Reduction, Tensor};
+use tch::Tensor;
 
 use crate::batches::DeviceData;
 use crate::code::{self, BytesError, CodeTables, Quantizer};
@@ -18,22 +17,19 @@ use crate::collapse::{self, Collapse};
 use crate::config::{Schedule, TrainingConfig, TrainingError};
 use crate::data::Dataset;
 use crate::files::{self, FileError};
-use crate::fit::{Diverged, Fit};
+use crate::fit::Diverged;
+use crate::interrupt::Interrupted;
 use crate::model::Model;
-use crate::optim::Optimizer;
-use crate::prices::Prices;
-use crate::progress::Progress;
 use crate::quality;
 use crate::run::{self, Run};
 use crate::spectrum;
+use crate::tuning::{Clock, State, Tuning};
 
 /// Training items over which the final variances are measured.
 const VARIANCE_ITEMS: usize = 10_000;
-/// The quantiser is fitted anew after so many steps, and whole epochs.
-const FIT_STEPS: usize = 200;
 
 /// What to tune with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneOptions {
     /// Passes over the training set.
     pub epochs: usize,
@@ -57,9 +53,12 @@ pub enum TuneError {
     /// The loss is no longer a number.
     #[error(transparent)]
     Diverged(#[from] Diverged),
-    /// A file could not be written.
+    /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Ctrl-C; all is saved.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// What `tune.json` holds.
@@ -97,10 +96,31 @@ pub struct PacketQuality {
 /// Tunes `collapsed`, the network in a run's `collapsed` folder, and writes the run's `tuned` folder.
 ///
 /// # Errors
-/// When a setting is out of range, the loss is lost, or a file cannot be written.
+/// When a setting is out of range, the loss is lost, or a file cannot be written; after an [interruption](crate::interrupt), [`resume`] goes on.
 pub fn tune(collapsed: &Run, dataset: &Dataset, options: &TuneOptions) -> Result<TuneReport, TuneError> {
-    let start = Instant::now();
+    files::remove_folder(&run_of(collapsed).join(files::TUNING))?;
+    tune_from(collapsed, dataset, options, None)
+}
+
+/// Goes on with a tuning that was interrupted. On the CPU the result is that of one that was not, to the bit.
+///
+/// # Errors
+/// As [`tune`], and when what was saved is damaged.
+pub fn resume(collapsed: &Run, dataset: &Dataset) -> Result<TuneReport, TuneError> {
+    let state = State::read(&run_of(collapsed))?;
+    let options = state.options.clone();
+    tune_from(collapsed, dataset, &options, Some(state))
+}
+
+fn tune_from(
+    collapsed: &Run,
+    dataset: &Dataset,
+    options: &TuneOptions,
+    state: Option<State>,
+) -> Result<TuneReport, TuneError> {
+    let clock = Clock::after(state.as_ref());
     let bytes = code::check_bytes(&options.bytes)?;
+    let options = &TuneOptions { bytes: bytes.clone(), ..options.clone() };
     let training = training_of(collapsed, options)?;
     let upload = |items| DeviceData::upload(items, &collapsed.config.normalization, collapsed.model.device());
     let (data, test) = (upload(&dataset.train), upload(&dataset.test));
@@ -116,7 +136,9 @@ pub fn tune(collapsed: &Run, dataset: &Dataset, options: &TuneOptions) -> Result
     let quantizer = (!bytes.is_empty()).then(|| Quantizer::fit(model, &data, &bytes));
     let (psnr_db_before, packets_before) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
 
-    let (quantizer, loss) = fit(model, &data, &training, quantizer)?;
+    let run = run_of(collapsed);
+    let tuning = Tuning { model, data: &data, training: &training, options, run, clock };
+    let (quantizer, loss) = tuning.fit(state)?;
     let (psnr_db, packets) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
     let (tuned, tables) = finish(model, &data, quantizer.as_ref());
     let packets = bytes.iter().zip(packets_before.iter().zip(packets));
@@ -130,10 +152,15 @@ pub fn tune(collapsed: &Run, dataset: &Dataset, options: &TuneOptions) -> Result
         loss,
         psnr_db_before,
         psnr_db,
-        seconds: start.elapsed().as_secs_f64(),
+        seconds: tuning.clock.seconds(),
     };
     save(collapsed, training, &tuned, tables.as_ref(), &report)?;
     Ok(report)
+}
+
+/// The folder of the run of which `collapsed` is the network.
+fn run_of(collapsed: &Run) -> PathBuf {
+    collapsed.folder.parent().map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// The run's own settings with those of the options; its items come in orders that it has not seen yet.
@@ -149,38 +176,6 @@ fn training_of(collapsed: &Run, options: &TuneOptions) -> Result<TrainingConfig,
     };
     training.check()?;
     Ok(training)
-}
-
-/// Trains `model` in place; gives the quantiser that fits it then, and the loss of the last epoch.
-fn fit(
-    model: &Model,
-    data: &DeviceData,
-    training: &TrainingConfig,
-    mut quantizer: Option<Quantizer>,
-) -> Result<(Option<Quantizer>, f64), TuneError> {
-    tch::set_num_threads(training.threads as i32);
-    tch::manual_seed(training.seed as i64);
-    let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
-    let mut fit = Fit { model, data, training, optimizer, progress: Progress::hidden() };
-    fit.progress = Progress::new("tune", training.epochs, fit.steps_an_epoch(), 0);
-    let mut loss = f64::NAN;
-    let fit_epochs = FIT_STEPS.div_ceil(fit.steps_an_epoch());
-    let mut prices = None;
-    for epoch in 0..training.epochs {
-        if epoch % fit_epochs == 0 {
-            let base = prices.as_ref().map(Prices::base);
-            quantizer = quantizer.map(|last| Quantizer::fit(model, data, &last.tables().bytes));
-            prices = quantizer.as_ref().map(|quantizer| Prices::of(model, data, quantizer, base));
-        }
-        loss = fit.epoch(epoch, |model, x| match (&quantizer, &prices) {
-            (Some(quantizer), Some(prices)) => prices.loss(model, x, quantizer),
-            _ => model.forward(x).mse_loss(x, Reduction::Mean),
-        })?;
-        fit.progress.epoch(epoch, loss, "");
-    }
-    fit.progress.finish();
-    let quantizer = quantizer.map(|last| Quantizer::fit(model, data, &last.tables().bytes));
-    Ok((quantizer, loss))
 }
 
 /// Orders the coefficients by variance: a quantised code by sorting, without those that are never sent; any other by turning it
@@ -212,7 +207,8 @@ fn save(
         files::write_json(&folder.join(files::TUNE), report)?;
         run::save_weights(tuned, folder, report.epochs)?;
         config.save(folder)
-    })
+    })?;
+    files::remove_folder(&run_of(collapsed).join(files::TUNING))
 }
 
 impl fmt::Display for TuneReport {

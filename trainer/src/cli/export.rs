@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use irmae_infer::format::Precision;
 use serde::Serialize;
+use trainer::eval::precision_name;
 use trainer::exchange;
 use trainer::export::{ExportReport, Subject};
 
@@ -38,13 +39,28 @@ pub(super) struct Export {
 
 /// Number types of the weights.
 #[derive(Clone, Copy, ValueEnum)]
-enum Quantize {
+pub(super) enum Quantize {
     /// f32 weights and arithmetic
     F32,
     /// f16 weights, f32 arithmetic
     F16,
     /// i8 weights, integer arithmetic: the same to the bit on every device
     I8,
+}
+
+impl Quantize {
+    fn precision(self) -> Precision {
+        match self {
+            Quantize::F32 => Precision::F32,
+            Quantize::F16 => Precision::F16,
+            Quantize::I8 => Precision::I8,
+        }
+    }
+
+    /// As the command line has it.
+    pub(super) fn name(self) -> &'static str {
+        precision_name(self.precision())
+    }
 }
 
 /// Files for other frameworks.
@@ -61,11 +77,10 @@ impl Export {
         match self.format {
             Some(Format::Safetensors) => self.exchange(exchange::Format::Safetensors, "export-safetensors"),
             Some(Format::Onnx) => self.exchange(exchange::Format::Onnx, "export-onnx"),
-            None => match self.quantize.expect("one of the two is given") {
-                Quantize::F32 => self.model_files(Precision::F32, "export-f32"),
-                Quantize::F16 => self.model_files(Precision::F16, "export-f16"),
-                Quantize::I8 => self.model_files(Precision::I8, "export-i8"),
-            },
+            None => {
+                let quantize = self.quantize.expect("one of the two is given");
+                self.model_files(quantize.precision(), &format!("export-{}", quantize.name()))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The verbs of `trainer`, one a file. Results go to stdout, progress and errors to stderr.
 
+mod bench;
 mod collapse;
 mod compare;
 mod data_args;
@@ -9,6 +10,7 @@ mod golden;
 mod import;
 mod resume;
 mod spectrum;
+mod sweep;
 mod train;
 mod tune;
 
@@ -45,6 +47,8 @@ enum Verb {
     Compare(compare::Compare),
     Golden(golden::Golden),
     Import(import::Import),
+    Bench(bench::Bench),
+    Sweep(sweep::Sweep),
 }
 
 impl Cli {
@@ -61,6 +65,8 @@ impl Cli {
             Verb::Compare(verb) => verb.run(),
             Verb::Golden(verb) => verb.run(),
             Verb::Import(verb) => verb.run(),
+            Verb::Bench(verb) => verb.run(),
+            Verb::Sweep(verb) => verb.run(),
         }
     }
 }

@@ -1,20 +1,21 @@
 //! `trainer resume`.
 
 use clap::Args;
-use trainer::{interrupt, train};
+use trainer::run::Run;
+use trainer::{files, interrupt, train, tune};
 
 use super::{Common, RunArg, data_of};
 
-/// Continue an interrupted run, or train a finished one further
+/// Continue an interrupted training or tuning, or train a finished run further
 ///
-/// On the CPU an interrupted run ends exactly as it would have without the interruption. RUN/collapsed and RUN/tuned,
-/// which were made from the earlier weights, are removed.
+/// On the CPU what was interrupted ends exactly as it would have without the interruption. Training removes RUN/collapsed and
+/// RUN/tuned, which were made from the earlier weights.
 #[derive(Args)]
 #[command(after_help = "Example:\n  trainer resume runs/fashion --epochs 30")]
 pub(super) struct Resume {
     #[command(flatten)]
     run: RunArg,
-    /// Epochs in all [default: those the run was started with]
+    /// Train, to so many epochs in all [default: those the run was started with]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     #[command(flatten)]
@@ -26,6 +27,11 @@ impl Resume {
         let device = self.common.device()?;
         interrupt::listen();
         let folder = &self.run.run;
+        if self.epochs.is_none() && folder.join(files::TUNING).exists() {
+            let collapsed = Run::load(&folder.join(files::COLLAPSED), device)?;
+            let report = tune::resume(&collapsed, &data_of(folder)?)?;
+            return self.common.print(&report, &report);
+        }
         let summary = train::resume(folder, &data_of(folder)?, device, self.epochs)?;
         self.common.print(&summary, super::train::text(&summary))
     }

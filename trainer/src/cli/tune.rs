@@ -2,9 +2,9 @@
 
 use clap::Args;
 use trainer::cut::{RankChoice, collapse_run};
-use trainer::files;
 use trainer::run::Run;
 use trainer::tune::{TuneOptions, tune};
+use trainer::{files, interrupt};
 
 use super::{Common, RunArg, data_of};
 
@@ -35,6 +35,7 @@ pub(super) struct Tune {
 impl Tune {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
+        interrupt::listen();
         let folder = &self.run.run;
         let dataset = data_of(folder)?;
         let folder_of_collapsed = folder.join(files::COLLAPSED);

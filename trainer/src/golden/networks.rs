@@ -34,6 +34,7 @@ const TRAINING: TrainingConfig = TrainingConfig {
     batch_size: 32,
     seed: 0,
     threads: 0,
+    bf16: false,
 };
 
 #[derive(Deserialize)]

@@ -7,18 +7,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::Array3;
+use serde_json::Value;
 
 use super::{Folder, json};
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Less than an epoch takes, more than what comes between two of them mostly does.
+const INTO_THE_EPOCH: Duration = Duration::from_millis(30);
 
-/// Enough windows for a few seconds of training.
+/// Windows for epochs of some tenths of a second.
 fn windows(folder: &Folder) -> String {
     let path = folder.path("windows.npy");
     let wave = |(n, c, t): (usize, usize, usize)| ((n * 37 + (c + 1) * t * 53) % 400) as i16 - 200;
-    ndarray_npy::write_npy(&path, &Array3::from_shape_fn((4000, 2, 64), wave)).expect("an array");
+    ndarray_npy::write_npy(&path, &Array3::from_shape_fn((2000, 2, 64), wave)).expect("an array");
     path
 }
 
@@ -36,8 +39,7 @@ fn interrupt(arguments: &[&str], is_time: impl Fn() -> bool) -> String {
         assert!(start.elapsed() < PATIENCE, "it never came so far");
         thread::sleep(Duration::from_millis(5));
     }
-    // In the middle of the next epoch, as it takes longer than this.
-    thread::sleep(Duration::from_millis(150));
+    thread::sleep(INTO_THE_EPOCH);
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(kill.success());
     let mut text = String::new();
@@ -46,31 +48,70 @@ fn interrupt(arguments: &[&str], is_time: impl Fn() -> bool) -> String {
     text.lines().last().expect("it says something").to_string()
 }
 
+/// Interrupts `first`, and then resumes of `run`, until that was in the middle of an epoch; resumes it to its end. `epochs` says how
+/// many are saved.
+fn interrupt_and_resume(first: &[&str], run: &str, epochs: impl Fn() -> usize) {
+    let resume = ["resume", run];
+    let mut arguments = first;
+    loop {
+        let saved = epochs();
+        let line = interrupt(arguments, || epochs() > saved);
+        assert!(line.starts_with("interrupted in epoch"), "{line}");
+        assert!(line.ends_with(&format!("go on with `trainer resume {run}`")), "{line}");
+        if !line.contains("after step 0 of") {
+            break;
+        }
+        arguments = &resume;
+    }
+    json(&resume);
+}
+
+/// The tensors of a file. What stands before them is in any order.
+fn tensors(run: &str, name: &str) -> Vec<u8> {
+    let bytes = std::fs::read(Path::new(run).join(name)).expect("a file");
+    let header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+/// The losses of a run so far.
+fn losses(run: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(Path::new(run).join("history.jsonl")).unwrap_or_default();
+    let loss = |line| serde_json::from_str::<Value>(line).expect("an object")["loss"].clone();
+    text.lines().map(loss).collect()
+}
+
 #[test]
-fn a_training_that_was_interrupted_ends_the_same_to_the_bit() {
+fn what_was_interrupted_ends_the_same_to_the_bit() {
     let folder = Folder::new();
     let (data, whole, run) = (windows(&folder), folder.path("whole"), folder.path("run"));
-    let train =
-        |out| ["train", "--preset", "micro-1d", "--data", &data, "--out", out, "--epochs", "4", "--threads", "1"];
-    json(&train(&whole));
-    let history = Path::new(&run).join("history.jsonl");
-    let line = interrupt(&train(&run), || history.exists());
-    assert!(line.starts_with("interrupted in epoch") && line.ends_with(&format!("`trainer resume {run}`")), "{line}");
-    assert_ne!(line.split(' ').nth(6), Some("0"), "in the middle of an epoch: {line}");
-    json(&["resume", &run]);
-    for name in ["model.safetensors", "optimizer.safetensors"] {
-        let bytes = |run: &str| std::fs::read(Path::new(run).join(name)).expect("a file");
-        // Metadata stands in any order; the tensors behind it are what counts.
-        let tensors = |run: &str| {
-            let bytes = bytes(run);
-            let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-            bytes[8 + header..].to_vec()
-        };
-        assert!(tensors(&whole) == tensors(&run), "{name}");
-    }
-    let losses = |run: &str| -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(Path::new(run).join("history.jsonl")).expect("a history");
-        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].clone()).collect()
+    let train = |out| {
+        let size = ["--latent", "8", "--epochs", "12", "--threads", "1", "--out", out];
+        [&["train", "--preset", "micro-1d", "--data", &data][..], &size].concat()
     };
+    json(&train(&whole));
+    interrupt_and_resume(&train(&run), &run, || losses(&run).len());
     assert_eq!(losses(&whole), losses(&run));
+    for name in ["model.safetensors", "optimizer.safetensors"] {
+        assert!(tensors(&whole, name) == tensors(&run, name), "{name}");
+    }
+
+    // Tuning draws at random, and has a quantiser in the loop.
+    let tune = ["tune", &run, "--bytes", "3,6", "--epochs", "12"];
+    json(&["collapse", &run, "--rank", "6"]);
+    let tuned = format!("{run}/tuned");
+    let code = || std::fs::read(format!("{tuned}/code.json")).expect("a file");
+    let without = json(&tune);
+    let (weights_without, code_without) = (tensors(&tuned, "model.safetensors"), code());
+    let state = Path::new(&run).join("tuning/tuning.json");
+    interrupt_and_resume(&tune, &run, || {
+        let text = std::fs::read(&state).unwrap_or_default();
+        serde_json::from_slice::<Value>(&text)
+            .map_or(0, |state| state["seconds"].as_f64().map_or(0, |s| (s * 1e6) as usize))
+    });
+    assert!(tensors(&tuned, "model.safetensors") == weights_without, "tuned weights");
+    assert!(code() == code_without, "tuned code");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(format!("{tuned}/tune.json")).expect("a report")).expect("an object");
+    assert_eq!((&report["loss"], &report["packets"]), (&without["loss"], &without["packets"]));
+    assert!(!state.exists(), "nothing is left of what is finished");
 }

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod interrupted;
+mod sweep;
 
 use std::f32::consts::TAU;
 use std::path::{Path, PathBuf};
@@ -273,7 +274,10 @@ fn damaged_runs_and_exports_are_named() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden", "import"] {
+    for verb in [
+        "train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden", "import", "bench",
+        "sweep",
+    ] {
         let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
         assert!(help.contains("Example"), "{verb}");
     }
