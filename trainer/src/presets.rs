@@ -3,9 +3,11 @@
 //! The `paper-*` presets are those of the IRMAE paper's code (facebookresearch/irmae): four stride-2 convolutions, Adam
 //! at 1e-4, batches of 32, tanh at the end. One difference is meant: the paper's loader does not shuffle, ours does.
 
+mod networks;
+
 use crate::config::{DecoderKind, OptimizerKind, Schedule, StackInit, TrainingConfig};
 use crate::data::DataShape;
-use crate::layer::{Activation, Layer, Op, Shape, Window};
+use crate::layer::{Layer, Shape};
 use crate::network::{NetworkError, NetworkSpec};
 
 /// A named network.
@@ -98,7 +100,7 @@ pub static PRESETS: [Preset; 6] = [
         one_dimensional: false,
         decoder: DecoderKind::Mirror,
         training: MICRO_IMAGE_TRAINING,
-        build: micro_image,
+        build: networks::micro_image,
     },
     Preset {
         name: "micro-1d",
@@ -110,7 +112,7 @@ pub static PRESETS: [Preset; 6] = [
         decoder: DecoderKind::Mirror,
         // Sets of sensor windows are small.
         training: TrainingConfig { epochs: 40, batch_size: 64, ..RADIO_TRAINING },
-        build: micro_1d,
+        build: networks::micro_1d,
     },
     Preset {
         name: "radio-image",
@@ -120,8 +122,8 @@ pub static PRESETS: [Preset; 6] = [
         linear_layers: 2,
         one_dimensional: false,
         decoder: DecoderKind::Gateway,
-        training: RADIO_TRAINING,
-        build: radio_image,
+        training: TrainingConfig { epochs: 6, batch_size: 256, ..RADIO_TRAINING },
+        build: networks::radio_image,
     },
     Preset {
         name: "paper-shapes",
@@ -132,7 +134,7 @@ pub static PRESETS: [Preset; 6] = [
         one_dimensional: false,
         decoder: DecoderKind::Mirror,
         training: PAPER_TRAINING,
-        build: paper_shapes,
+        build: networks::paper_shapes,
     },
     Preset {
         name: "paper-mnist",
@@ -143,7 +145,7 @@ pub static PRESETS: [Preset; 6] = [
         one_dimensional: false,
         decoder: DecoderKind::Mirror,
         training: PAPER_TRAINING,
-        build: paper_mnist,
+        build: networks::paper_mnist,
     },
     Preset {
         name: "paper-celeba",
@@ -154,7 +156,7 @@ pub static PRESETS: [Preset; 6] = [
         one_dimensional: false,
         decoder: DecoderKind::Mirror,
         training: PAPER_TRAINING,
-        build: paper_celeba,
+        build: networks::paper_celeba,
     },
 ];
 
@@ -263,148 +265,6 @@ impl Preset {
     }
 }
 
-fn micro_image(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 2)?;
-    let encoder = [halve(16, &sizes[0]), halve(32, &sizes[1]), dense(Shape::vector(latent))];
-    Ok((encoder.into(), small_decoder(&sizes, decoder)))
-}
-
-fn micro_1d(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 3)?;
-    let encoder = [halve(16, &sizes[0]), halve(32, &sizes[1]), halve(32, &sizes[2]), dense(Shape::vector(latent))];
-    Ok((encoder.into(), small_decoder(&sizes, decoder)))
-}
-
-fn radio_image(input: Shape, latent: usize, decoder: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 2)?;
-    let third = Window { out_channels: 24, kernel: [3, 3], stride: [2, 2], padding: [1, 1], output_padding: [0, 0] };
-    let encoder =
-        [halve(16, &sizes[0]), halve(32, &sizes[1]), relu(linear(Op::Conv(third))), dense(Shape::vector(latent))];
-    Ok((encoder.into(), small_decoder(&sizes, decoder)))
-}
-
-/// From the code back up to `sizes`: as many channels as the encoder has on the way down, or more.
-fn small_decoder(sizes: &[Shape], kind: DecoderKind) -> Vec<Layer> {
-    let channels: &[usize] = match kind {
-        DecoderKind::Mirror => &[16, 32, 32],
-        DecoderKind::Gateway => &[32, 64, 64],
-    };
-    let (input, last) = (sizes[0], sizes.len() - 1);
-    let mut layers = vec![relu(dense(Shape { channels: channels[last - 1], ..sizes[last] }))];
-    for at in (1..last).rev() {
-        layers.push(relu(double(channels[at - 1], &sizes[at])));
-    }
-    layers.push(double(input.channels, &input));
-    layers
-}
-
-fn paper_shapes(input: Shape, latent: usize, _: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 4)?;
-    let mut encoder = four_halvings([32, 64, 128, 256], &sizes);
-    // 2x2 for 32x32 images: the last convolution takes the whole map.
-    let whole = |out_channels| Window {
-        out_channels,
-        kernel: [sizes[4].height, sizes[4].width],
-        stride: [1, 1],
-        padding: [0, 0],
-        output_padding: [0, 0],
-    };
-    encoder.push(linear(Op::Conv(whole(latent))));
-    let decoder = vec![
-        relu(linear(Op::ConvTranspose(whole(256)))),
-        relu(double(128, &sizes[3])),
-        relu(double(64, &sizes[2])),
-        relu(double(32, &sizes[1])),
-        tanh(double(input.channels, &sizes[0])),
-    ];
-    Ok((encoder, decoder))
-}
-
-fn paper_mnist(input: Shape, latent: usize, _: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 4)?;
-    let mut encoder = four_halvings([32, 64, 128, 256], &sizes);
-    encoder.push(dense(Shape::vector(latent)));
-    let decoder = vec![
-        relu(dense(Shape { channels: 128, ..sizes[2] })),
-        relu(double(64, &sizes[1])),
-        relu(double(32, &sizes[0])),
-        tanh(linear(pointwise(input.channels))),
-    ];
-    Ok((encoder, decoder))
-}
-
-fn paper_celeba(input: Shape, latent: usize, _: DecoderKind) -> Result<Layers, Unfit> {
-    let sizes = halvings(input, 4)?;
-    let mut encoder = four_halvings([128, 256, 512, 1024], &sizes);
-    encoder.push(dense(Shape::vector(latent)));
-    let decoder = vec![
-        // The paper's code has no ReLU here, unlike in its model for MNIST.
-        dense(Shape { channels: 1024, ..sizes[3] }),
-        relu(double(512, &sizes[2])),
-        relu(double(256, &sizes[1])),
-        relu(double(128, &sizes[0])),
-        tanh(linear(pointwise(input.channels))),
-    ];
-    Ok((encoder, decoder))
-}
-
-fn linear(op: Op) -> Layer {
-    Layer { op, activation: Activation::None }
-}
-
-fn relu(layer: Layer) -> Layer {
-    Layer { activation: Activation::Relu, ..layer }
-}
-
-fn tanh(layer: Layer) -> Layer {
-    Layer { activation: Activation::Tanh, ..layer }
-}
-
-fn dense(out: Shape) -> Layer {
-    linear(Op::Dense(out))
-}
-
-/// The transposed 1x1 convolution that ends the paper's decoders.
-fn pointwise(out_channels: usize) -> Op {
-    Op::ConvTranspose(Window { out_channels, kernel: [1, 1], stride: [1, 1], padding: [0, 0], output_padding: [0, 0] })
-}
-
-/// The sizes on the way down: `input`, its half, its quarter, ... (rounded down; height 1 stays).
-fn halvings(input: Shape, count: u32) -> Result<Vec<Shape>, Unfit> {
-    let mut sizes = vec![input];
-    for _ in 0..count {
-        let last = sizes[sizes.len() - 1];
-        let height = if input.height == 1 { 1 } else { last.height / 2 };
-        let next = Shape { height, width: last.width / 2, ..input };
-        if next.count() == 0 {
-            return Err(Unfit { halvings: count });
-        }
-        sizes.push(next);
-    }
-    Ok(sizes)
-}
-
-fn four_halvings(channels: [usize; 4], sizes: &[Shape]) -> Vec<Layer> {
-    channels.iter().zip(sizes).map(|(&out, size)| halve(out, size)).collect()
-}
-
-/// Convolution k4 s2 p1 with ReLU that takes a map of `size` to half of it.
-fn halve(out_channels: usize, size: &Shape) -> Layer {
-    relu(linear(Op::Conv(window(out_channels, size))))
-}
-
-/// Transposed convolution k4 s2 p1 that gives a map of exactly `size`.
-fn double(out_channels: usize, size: &Shape) -> Layer {
-    let mut window = window(out_channels, size);
-    window.output_padding = [if size.height == 1 { 0 } else { size.height % 2 }, size.width % 2];
-    linear(Op::ConvTranspose(window))
-}
-
-fn window(out_channels: usize, size: &Shape) -> Window {
-    let (kernel, stride, padding) = if size.height == 1 { ([1, 4], [1, 2], [0, 1]) } else { ([4, 4], [2, 2], [1, 1]) };
-    Window { out_channels, kernel, stride, padding, output_padding: [0, 0] }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -425,8 +285,9 @@ mod tests {
             spec.decoder_shapes().unwrap().iter().map(Shape::to_string).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(shapes("micro-image", DecoderKind::Mirror), "9x1x1 32x7x7 16x14x14 1x28x28");
-        assert_eq!(shapes("micro-image", DecoderKind::Gateway), "9x1x1 64x7x7 32x14x14 1x28x28");
-        assert_eq!(shapes("radio-image", DecoderKind::Gateway), "9x1x1 64x7x7 32x14x14 1x28x28");
+        let gateway = "9x1x1 384x1x1 64x7x7 64x7x7 64x14x14 32x14x14 1x28x28";
+        assert_eq!(shapes("micro-image", DecoderKind::Gateway), gateway);
+        assert_eq!(shapes("radio-image", DecoderKind::Gateway), gateway);
         let line =
             find("paper-mnist").unwrap().network_with(DecoderKind::Gateway, input, 9, 0).unwrap_err().to_string();
         assert!(line.starts_with("preset paper-mnist has no gateway decoder"), "{line}");

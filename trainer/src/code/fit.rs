@@ -123,6 +123,23 @@ pub fn measure(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> (Vec<f32
     (read, bytes as f64 / (codes.len() / rank).max(1) as f64)
 }
 
+/// The shares of packets of at most `max_bytes` that are sent at each operating point.
+///
+/// # Panics
+/// Where the tables are not sound.
+pub(crate) fn use_of_points(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> Vec<f64> {
+    let (spec, rank) = (&tables.spec, tables.rank());
+    let code = spec.code().expect("fitted tables are sound");
+    let mut packet = vec![0; code.packet_len_max()];
+    let mut shares = vec![0.0; code.points()];
+    let each = 1.0 / (codes.len() / rank) as f64;
+    for row in codes.chunks_exact(rank) {
+        code.pack(&units(spec, row.iter().copied()), max_bytes, &mut packet).expect("room for any packet");
+        shares[usize::from(packet[0])] += each;
+    }
+    shares
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::coefficient::tests::gaussian;

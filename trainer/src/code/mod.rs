@@ -13,6 +13,7 @@ use irmae_infer::code::{BITS, MAX_PAYLOAD_LEN, OVERHEAD_LEN, STEP_MAX};
 use irmae_infer::format::{CodeSpec, VERSION};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use fit::use_of_points;
 pub use fit::{fit, measure};
 pub use ideal::ideal_bits;
 pub use quantizer::Quantizer;
