@@ -13,6 +13,8 @@ pub const MODEL: &str = "model.safetensors";
 pub const OPTIMIZER: &str = "optimizer.safetensors";
 /// One JSON object a line for each epoch.
 pub const HISTORY: &str = "history.jsonl";
+/// What was tried before a run was trained.
+pub const AUTO: &str = "auto.json";
 /// Singular values and ranks.
 pub const SPECTRUM: &str = "spectrum.json";
 /// Plot of the singular values.
@@ -225,7 +227,7 @@ fn remove_run_files(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
-    for name in [CONFIG, MODEL, OPTIMIZER, HISTORY, SPECTRUM, SPECTRUM_PLOT] {
+    for name in [CONFIG, MODEL, OPTIMIZER, HISTORY, SPECTRUM, SPECTRUM_PLOT, AUTO] {
         gone(std::fs::remove_file(folder.join(name)))?;
     }
     [COLLAPSED, TUNED, TUNING].iter().try_for_each(|name| gone(std::fs::remove_dir_all(folder.join(name))))

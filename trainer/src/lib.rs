@@ -8,8 +8,9 @@
 //! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
 //! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
 //!
-//! [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
+//! [`auto`] goes all the way by itself. [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
 
+pub mod auto;
 pub mod baseline;
 pub mod batches;
 pub mod bench;

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
+use irmae_infer::format::Precision;
+use trainer::auto::{self, AutoOptions, Plan, Steps};
 use trainer::config::{DecoderKind, OptimizerKind, Schedule, StackInit};
 use trainer::draft::{Draft, NetworkDraft, TrainingDraft};
+use trainer::export::Subject;
 use trainer::presets::PRESETS;
 use trainer::train::TrainSummary;
 use trainer::{data, files, interrupt, train};
@@ -23,6 +26,15 @@ use super::data_args::DataArgs;
     )
 )]
 pub(super) struct Train {
+    /// Find network, depth and learning rate for the data and the packets, and collapse, tune and export (i8) as well
+    #[arg(long, conflicts_with_all = [
+        "preset", "config", "latent", "linear_layers", "stack_init", "optimizer", "lr", "weight_decay", "schedule", "epochs",
+        "batch_size", "threads", "bf16",
+    ])]
+    auto: bool,
+    /// With --auto: sizes of packets, all their bytes included [default: 4,8,16,32 for images, 8,16,32 for windows]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "auto")]
+    bytes: Vec<usize>,
     /// A named network, adapted to the data's shape
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -84,6 +96,9 @@ impl Train {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
         interrupt::listen();
+        if self.auto {
+            return self.automatic(device);
+        }
         let file = self.config.as_deref().map(Draft::read).transpose()?;
         let draft = self.draft().over(file.unwrap_or_default());
         let dataset = data::load(&draft.data_spec()?)?;
@@ -95,6 +110,30 @@ impl Train {
         files::prepare_output(&self.out, self.overwrite)?;
         let summary = train::train(config, &dataset, &self.out, device, None)?;
         self.common.print(&summary, text(&summary))
+    }
+
+    /// From data to exported files.
+    fn automatic(&self, device: tch::Device) -> anyhow::Result<()> {
+        let spec = self.draft().data_spec()?;
+        let dataset = data::load(&spec)?;
+        let options = AutoOptions {
+            bytes: self.bytes.clone(),
+            decoder: self.decoder.unwrap_or(DecoderKind::Gateway),
+            seed: self.seed.unwrap_or_default(),
+            steps: Steps::default(),
+        };
+        let plan = Plan::new(spec, &dataset, &options)?;
+        files::prepare_output(&self.out, self.overwrite)?;
+        let report = auto::train_auto(plan, &dataset, &self.out, device)?;
+        let exported = Subject::open(&self.out, &[], device)?.write(Precision::I8, &self.out.join("export-i8"))?;
+        let text = format!(
+            "{report}\nexported to {}, encoder {} bytes of flash; next: trainer eval {} --model {}",
+            exported.folder.display(),
+            exported.encoder.flash_bytes,
+            self.out.display(),
+            exported.folder.display()
+        );
+        self.common.print(&report, text)
     }
 
     /// What the command line says.

@@ -133,7 +133,7 @@ impl RawItems {
     }
 
     /// The first `count` items and the others, without copying the first.
-    pub(super) fn split_at(self, count: usize) -> (RawItems, RawItems) {
+    pub(crate) fn split_at(self, count: usize) -> (RawItems, RawItems) {
         fn split<T: Element>(items: Array4<T>, count: usize) -> (RawItems, RawItems) {
             let (n, c, h, w) = items.dim();
             let mut first = items.into_raw_vec_and_offset().0;

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: from an array to packets and back, and one clear line for each thing that is wrong.
 
+mod auto;
 mod exchange;
 mod interrupted;
 mod sweep;
