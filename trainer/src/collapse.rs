@@ -44,8 +44,11 @@ pub struct Collapse<'a> {
 impl<'a> Collapse<'a> {
     /// Folds the stack of `model` and rotates its code onto the principal axes that it has over `data`.
     pub fn new(model: &'a Model, data: &DeviceData) -> Self {
-        let PrincipalAxes { mean, axes, variances } =
-            spectrum::principal_axes(&spectrum::codes(model, data, usize::MAX));
+        Self::along(model, spectrum::principal_axes(&spectrum::codes(model, data, usize::MAX)))
+    }
+
+    /// Folds the stack of `model` and moves its code to the mean and the (orthonormal) axes that are given.
+    pub fn along(model: &'a Model, PrincipalAxes { mean, axes, variances }: PrincipalAxes) -> Self {
         let last = affine(model.last_linear());
         let first = affine(&model.decoder()[0]);
         let double = |matrix: &Tensor| matrix.detach().to_device(Device::Cpu).to_kind(Kind::Double);

@@ -43,6 +43,7 @@ mod prices;
 pub mod progress;
 pub mod quality;
 pub mod rank;
+pub mod rd;
 pub mod report;
 pub mod run;
 pub mod sheet;

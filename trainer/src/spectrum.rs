@@ -119,6 +119,14 @@ pub fn principal_axes(codes: &Tensor) -> PrincipalAxes {
     PrincipalAxes { mean, axes: axes * largest.sign(), variances: variances.into_iter().map(|v| v.max(0.0)).collect() }
 }
 
+/// Mean and variances of `codes` (M,n) along the axes that they have.
+pub fn own_axes(codes: &Tensor) -> PrincipalAxes {
+    let codes = codes.to_kind(Kind::Double);
+    let variances = Vec::try_from(codes.var_dim(0i64, false, false)).expect("a vector of f64");
+    let axes = Tensor::eye(codes.size()[1], (Kind::Double, Device::Cpu));
+    PrincipalAxes { mean: codes.mean_dim(0i64, false, Kind::Double), axes, variances }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

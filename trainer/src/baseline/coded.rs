@@ -26,6 +26,11 @@ impl Coded {
         Self { basis, tables }
     }
 
+    /// The tables.
+    pub fn tables(&self) -> &CodeTables {
+        &self.tables
+    }
+
     /// What `windows` (N,n) become in packets of at most `max_bytes`, and the packets' bytes on average.
     pub fn through_packets(&self, windows: &Tensor, max_bytes: usize) -> (Tensor, f64) {
         let coefficients = self.basis.forward(windows).to_kind(Kind::Float);

@@ -21,7 +21,7 @@ pub use compare::{Comparison, Gain, OURS, Restored, Row, compare};
 pub use ideal::Ideal;
 
 /// Training items that bases and tables are fitted to.
-const FIT_ITEMS: usize = 20_000;
+pub(crate) const FIT_ITEMS: usize = 20_000;
 
 /// A linear code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn matrix(len: usize, transform: impl Fn(&mut [f64])) -> Tensor {
 }
 
 /// Items of `data` as the network sees them, at most `limit` of them spread over all. Shape: `[N, n]`, f64, on the CPU.
-fn windows(data: &DeviceData, limit: usize) -> Tensor {
+pub(crate) fn windows(data: &DeviceData, limit: usize) -> Tensor {
     let pieces = data.pieces(limit, CHUNK).map(|indices| data.batch(&indices).flatten(1, -1));
     Tensor::cat(&pieces.collect::<Vec<_>>(), 0).to_device(Device::Cpu).to_kind(Kind::Double)
 }

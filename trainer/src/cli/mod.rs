@@ -8,6 +8,7 @@ mod eval;
 mod export;
 mod golden;
 mod import;
+mod rd;
 mod resume;
 mod spectrum;
 mod sweep;
@@ -45,6 +46,7 @@ enum Verb {
     Export(export::Export),
     Eval(eval::Eval),
     Compare(compare::Compare),
+    Rd(rd::Rd),
     Golden(golden::Golden),
     Import(import::Import),
     Bench(bench::Bench),
@@ -63,6 +65,7 @@ impl Cli {
             Verb::Export(verb) => verb.run(),
             Verb::Eval(verb) => verb.run(),
             Verb::Compare(verb) => verb.run(),
+            Verb::Rd(verb) => verb.run(),
             Verb::Golden(verb) => verb.run(),
             Verb::Import(verb) => verb.run(),
             Verb::Bench(verb) => verb.run(),

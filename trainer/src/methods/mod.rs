@@ -213,7 +213,6 @@ fn fit(
     device: Device,
 ) -> Result<(Model, Vec<f64>), MethodError> {
     let training = &config.training;
-    tch::manual_seed(training.seed as i64);
     let spec = plain::trained_spec(objective, &config.network);
     let model = Model::initialise(&spec, training.stack_init, training.seed, device);
     let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());

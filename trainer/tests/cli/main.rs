@@ -157,6 +157,35 @@ fn a_model_stands_beside_linear_codes_with_the_same_coder() {
     assert!(line.contains("encoder.irmae is missing"), "{line}");
 }
 
+#[test]
+fn methods_stand_beside_each_other_at_equal_steps() {
+    let folder = Folder::new();
+    let [data, out] = ["waves.npy", "rd"].map(|name| folder.path(name));
+    ndarray_npy::write_npy(&data, &waves()).expect("an array");
+    let rd = ["rd", "--data", &data, "--out", &out, "--epochs", "1", "--tune-epochs", "1", "--bytes", "3,6"];
+    let methods = |names| [&rd[..], &["--methods", names]].concat();
+    let report = json(&methods("ours,pca,ae_3"));
+    let curve = |index: usize| (&report["curves"][index]["method"], report["curves"][index]["points"].as_array());
+    for (index, method) in ["ours", "pca", "ae_3"].into_iter().enumerate() {
+        let (name, points) = curve(index);
+        let points = points.expect("points");
+        assert_eq!((name.as_str(), points.len(), &points[1]["bytes"]), (Some(method), 2, &6.into()));
+        assert!(points[1]["psnr_db"].as_f64() > Some(0.0), "{report}");
+    }
+    let read = |name: &str| std::fs::read(Path::new(&out).join(name)).expect("a report");
+    let saved: Value = serde_json::from_slice(&read("report.json")).expect("one JSON object");
+    assert_eq!(saved["settings"], report["settings"]);
+    assert!(read("report.html").starts_with(b"<!DOCTYPE html>"));
+    // Nothing is left to do: another training would have taken another time.
+    let before = read("ae_3-0/curve.json");
+    json(&methods("ours,pca,ae_3"));
+    assert_eq!(read("ae_3-0/curve.json"), before);
+    let line = error(&[&rd[..], &["--methods", "ours,vea"]].concat());
+    assert!(line.contains("vea"), "{line}");
+    let line = error(&[&rd[..10], &["9"]].concat());
+    assert!(line.contains("other settings"), "{line}");
+}
+
 /// The sample in `trainer/configs`, for windows of another shape.
 #[test]
 fn a_toml_file_describes_a_network_and_its_errors_name_the_line() {
@@ -277,7 +306,7 @@ fn damaged_runs_and_exports_are_named() {
 fn every_verb_has_help_with_an_example() {
     for verb in [
         "train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden", "import", "bench",
-        "sweep",
+        "sweep", "rd",
     ] {
         let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
         assert!(help.contains("Example"), "{verb}");

@@ -1,6 +1,7 @@
 //! Reports as a reader meets them: opened in a real browser, on a telephone and on a desk.
 
 mod browser;
+mod rd;
 
 use browser::{Opened, open};
 use image::{Rgb, RgbImage};
