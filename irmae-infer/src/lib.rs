@@ -88,6 +88,8 @@ pub mod format;
 pub mod framing;
 pub mod kernels;
 mod layer;
+#[cfg(feature = "float")]
+mod line;
 mod model;
 pub mod packet;
 mod pipeline;

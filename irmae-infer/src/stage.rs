@@ -10,6 +10,8 @@ use crate::kernels::{ConvGeometry, IntOutput, IntParams, Ints, IntsMut, Kernels,
 #[cfg(feature = "float")]
 use crate::kernels::{FloatParams, FloatWeight};
 use crate::layer::{Op, Window};
+#[cfg(feature = "float")]
+use crate::line;
 use crate::model::{Layer, Weights};
 use crate::pipeline::{clear, view, view_mut};
 use crate::reach::Margins;
@@ -150,6 +152,7 @@ fn int_rows<K: Kernels, const DECODES: bool>(
 }
 
 #[cfg(feature = "float")]
+#[inline(never)]
 fn float_rows<K: Kernels, W: FloatWeight, const DECODES: bool>(
     layer: &Layer<'_>,
     params: &FloatParams<'_, W>,
@@ -160,6 +163,17 @@ fn float_rows<K: Kernels, W: FloatWeight, const DECODES: bool>(
     row_step: usize,
 ) {
     let row_len = layer.output.row_len();
+    if row_step == row_len
+        && let Some((geometry, x)) = line::turned(layer.op, [layer.input, layer.output], &out_rows, x)
+    {
+        let y = &mut y[..out_rows.len() * row_len];
+        match layer.op {
+            Op::Conv(_) => K::conv_row_float(&geometry, 0, &x, params, y),
+            Op::ConvTranspose(_) if DECODES => K::conv_transpose_row_float(&geometry, 0, &x, params, y),
+            Op::ConvTranspose(_) | Op::Dense => (),
+        }
+        return;
+    }
     for (row, y) in out_rows.zip(y.chunks_mut(row_step)) {
         let y = &mut y[..row_len];
         match layer.op {
