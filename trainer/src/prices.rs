@@ -14,7 +14,7 @@ use crate::spectrum;
 const ERROR_ITEMS: usize = 256;
 /// How often packets of the smallest, of the largest and of any other size are drawn: those between gain from what both of their neighbours
 /// learn.
-const SMALLEST: f64 = 4.0;
+const SMALLEST: f64 = 6.0;
 const LARGEST: f64 = 4.0;
 const BETWEEN: f64 = 1.0;
 /// Every point is drawn at least so often, as a part of drawing all evenly.

@@ -124,23 +124,16 @@ fn tune_from(
     let training = training_of(collapsed, options)?;
     let upload = |items| DeviceData::upload(items, &collapsed.config.normalization, collapsed.model.device());
     let (data, test) = (upload(&dataset.train), upload(&dataset.test));
-    let psnr = |through: &dyn Fn(Tensor) -> Tensor| {
-        let model = &collapsed.model;
-        quality::psnr_db(quality::raw_mse(&test, |x| model.decode(&through(model.encode(x)))), dataset.peak)
-    };
-    let psnr_of_packets = |quantizer: Option<&Quantizer>| -> Vec<f64> {
-        let psnr_at = |quantizer: &Quantizer, bytes| psnr(&|codes| quantizer.through_packets(&codes, bytes));
-        quantizer.map_or_else(Vec::new, |quantizer| bytes.iter().map(|&bytes| psnr_at(quantizer, bytes)).collect())
-    };
+    let judge = Judge { test: &test, peak: dataset.peak, bytes: &bytes };
     let model = &collapsed.model;
     let quantizer = (!bytes.is_empty()).then(|| Quantizer::fit(model, &data, &bytes));
-    let (psnr_db_before, packets_before) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
+    let (psnr_db_before, packets_before) = judge.qualities(model, quantizer.as_ref());
 
     let run = run_of(collapsed);
     let tuning = Tuning { model, data: &data, training: &training, options, run, clock };
     let (quantizer, loss) = tuning.fit(state)?;
-    let (psnr_db, packets) = (psnr(&|codes| codes), psnr_of_packets(quantizer.as_ref()));
-    let (tuned, tables) = finish(model, &data, quantizer.as_ref());
+    let (tuned, quantizer) = finish(model, &data, quantizer.as_ref());
+    let (psnr_db, packets) = judge.qualities(&tuned, quantizer.as_ref());
     let packets = bytes.iter().zip(packets_before.iter().zip(packets));
     let report = TuneReport {
         folder: collapsed.folder.with_file_name(files::TUNED),
@@ -154,7 +147,7 @@ fn tune_from(
         psnr_db,
         seconds: tuning.clock.seconds(),
     };
-    save(collapsed, training, &tuned, tables.as_ref(), &report)?;
+    save(collapsed, training, &tuned, quantizer.as_ref().map(Quantizer::tables), &report)?;
     Ok(report)
 }
 
@@ -178,17 +171,40 @@ fn training_of(collapsed: &Run, options: &TuneOptions) -> Result<TrainingConfig,
     Ok(training)
 }
 
-/// Orders the coefficients by variance: a quantised code by sorting, without those that are never sent; any other by turning it
-/// onto its principal axes again.
-fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (Model, Option<CodeTables>) {
+/// What networks are measured by.
+struct Judge<'a> {
+    test: &'a DeviceData,
+    peak: f64,
+    bytes: &'a [usize],
+}
+
+impl Judge<'_> {
+    /// PSNR with the code as it is, and in packets of each size.
+    fn qualities(&self, model: &Model, quantizer: Option<&Quantizer>) -> (f64, Vec<f64>) {
+        let psnr = |through: &dyn Fn(Tensor) -> Tensor| {
+            quality::psnr_db(quality::raw_mse(self.test, |x| model.decode(&through(model.encode(x)))), self.peak)
+        };
+        let of_packets = |quantizer: &Quantizer| -> Vec<f64> {
+            let psnr_at = |&bytes: &usize| psnr(&|codes| quantizer.through_packets(&codes, bytes));
+            self.bytes.iter().map(psnr_at).collect()
+        };
+        (psnr(&|codes| codes), quantizer.map(of_packets).unwrap_or_default())
+    }
+}
+
+/// Puts the coefficients in order: those of a quantised code by what they move the output, largest first, without those that are never sent;
+/// any other code is turned onto its principal axes again.
+fn finish(model: &Model, data: &DeviceData, quantizer: Option<&Quantizer>) -> (Model, Option<Quantizer>) {
     let Some(quantizer) = quantizer else {
         return (Collapse::new(model, data).cut(model.spec().latent), None);
     };
-    let codes = spectrum::codes(model, data, VARIANCE_ITEMS);
-    let variances = Vec::<f32>::try_from(codes.var_dim(0i64, true, false)).expect("a vector of f32");
-    let mut order = quantizer.tables().sent();
+    let (codes, tables) = (spectrum::codes(model, data, VARIANCE_ITEMS), quantizer.tables());
+    // Units weigh alike in the output, whatever they are worth in the code.
+    let in_units = codes / Tensor::from_slice(&tables.spec.resolutions);
+    let variances = Vec::<f32>::try_from(in_units.var_dim(0i64, true, false)).expect("a vector of f32");
+    let mut order = tables.sent();
     order.sort_by(|&a, &b| variances[b].total_cmp(&variances[a]));
-    (collapse::select(model, &order), Some(quantizer.tables().select(&order)))
+    (collapse::select(model, &order), Some(Quantizer::new(tables.select(&order), model.device())))
 }
 
 fn save(
