@@ -58,6 +58,12 @@ impl DeviceData {
         self.normalised(&self.items.index_select(0, indices))
     }
 
+    /// At most `limit` items, normalised and spread over all. Shape: `[N, C, H, W]`.
+    pub fn items(&self, limit: usize) -> Tensor {
+        const PIECE: usize = 4096;
+        Tensor::cat(&self.pieces(limit, PIECE).map(|piece| self.batch(&piece)).collect::<Vec<_>>(), 0)
+    }
+
     /// The items at `indices` in raw units as f32; u16 values are 32768 lower. Shape: `[B, C, H, W]`.
     pub fn raw_batch(&self, indices: &Tensor) -> Tensor {
         self.items.index_select(0, indices).to_kind(Kind::Float)

@@ -11,11 +11,11 @@ use crate::collapse::{Collapse, PrefixError};
 use crate::data::Dataset;
 use crate::files::{self, FileError};
 use crate::model::Model;
-use crate::rank::{self, Ranks};
+use crate::rank::{self, Decision, Ranks};
 use crate::run::{self, Run};
 
-/// `auto` keeps the fewest coefficients whose reconstruction error is within this factor of the whole code's.
-const AUTO_ERROR_FACTOR: f64 = 1.01;
+/// The rule of distortion: the fewest coefficients whose reconstruction error is within this factor of the whole code's.
+const WITHIN: f64 = 1.01;
 
 /// Training items over which that error is measured.
 const ERROR_ITEMS: usize = 2048;
@@ -23,7 +23,7 @@ const ERROR_ITEMS: usize = 2048;
 /// How many coefficients to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum RankChoice {
-    /// The fewest that reconstruct within 1 % of the whole code.
+    /// What all rules together say: see [`Decision::of`].
     #[default]
     Auto,
     /// This many.
@@ -124,17 +124,17 @@ fn choose(run: &Run, collapse: &Collapse<'_>, error: &PrefixError<'_>, choice: R
     let (variances, latent) = (&collapse.variances, collapse.variances.len());
     let ranks = Ranks::of(variances);
     let full_mse = error.at(latent);
-    let auto = smallest_within(latent, |rank| error.at(rank) <= AUTO_ERROR_FACTOR * full_mse);
-    let (rank, reason) = match choice {
-        RankChoice::Auto => (auto, "the fewest coefficients that reconstruct within 1 % of the whole code".to_string()),
-        RankChoice::Fixed(rank) => (rank, "asked for".to_string()),
-        RankChoice::Energy(share) => (
-            rank::energy(variances, share).max(1),
-            format!("the fewest coefficients that hold {share} of the variance"),
-        ),
+    let within = fewest_within(latent, full_mse, error);
+    let Decision { rank, reason } = match choice {
+        RankChoice::Auto => Decision::of(&ranks, within, |rank| error.at(rank) / full_mse),
+        RankChoice::Fixed(rank) => Decision { rank, reason: "asked for".into() },
+        RankChoice::Energy(share) => Decision {
+            rank: rank::energy(variances, share).max(1),
+            reason: format!("the fewest coefficients that hold {share} of the variance"),
+        },
     };
     let rules = [
-        ("error within 1 %", auto),
+        ("error within 1 %", within),
         ("gap", ranks.gap),
         ("energy 0.999", ranks.energy),
         ("effective", ranks.effective.round() as usize),
@@ -156,6 +156,39 @@ fn choose(run: &Run, collapse: &Collapse<'_>, error: &PrefixError<'_>, choice: R
         ranks,
         singular_values: variances.clone(),
     }
+}
+
+/// The rank of a network's code by every rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// By the spectrum alone.
+    #[serde(flatten)]
+    pub ranks: Ranks,
+    /// Singular values of the code's covariance, descending.
+    #[serde(skip)]
+    pub singular_values: Vec<f64>,
+    /// The fewest coefficients that reconstruct within 1 % of the whole code.
+    pub distortion: usize,
+    /// By all rules together.
+    pub auto: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// Measures the rank of the code that `model` gives the items of `data`, as `--rank auto` does.
+pub fn measure(model: &Model, data: &DeviceData) -> Measured {
+    let collapse = Collapse::new(model, data);
+    let latent = collapse.variances.len();
+    let (ranks, full) = (Ranks::of(&collapse.variances), collapse.cut(latent));
+    let error = PrefixError::new(&full, data, ERROR_ITEMS);
+    let full_mse = error.at(latent);
+    let distortion = fewest_within(latent, full_mse, &error);
+    let Decision { rank, reason } = Decision::of(&ranks, distortion, |rank| error.at(rank) / full_mse);
+    Measured { ranks, distortion, auto: rank, reason, singular_values: collapse.variances.clone() }
+}
+
+fn fewest_within(latent: usize, full_mse: f64, error: &PrefixError<'_>) -> usize {
+    smallest_within(latent, |rank| error.at(rank) <= WITHIN * full_mse)
 }
 
 /// The smallest rank up to `latent` that passes, by halving: the error falls with every coefficient but for noise.

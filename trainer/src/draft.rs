@@ -50,6 +50,15 @@ pub struct DataDraft {
     pub limit: Option<usize>,
     /// Side length that images are scaled to.
     pub resize: Option<usize>,
+    /// Side length of the middle that pictures of a folder are cut to before.
+    pub crop: Option<usize>,
+}
+
+impl From<DataSpec> for DataDraft {
+    fn from(spec: DataSpec) -> Self {
+        let DataSpec { data, test_data, holdout, limit, resize, crop } = spec;
+        DataDraft { data: Some(data), test_data, holdout, limit, resize, crop }
+    }
 }
 
 /// Partial [`TrainingConfig`].
@@ -165,7 +174,8 @@ impl Draft {
         let draft = self.data.clone();
         let data = draft.data.ok_or(DraftError::Missing("no data is named; give --data SPEC"))?;
         let resize = draft.resize.or(self.preset()?.and_then(|preset| preset.resize));
-        Ok(DataSpec { data, test_data: draft.test_data, holdout: draft.holdout, limit: draft.limit, resize })
+        let DataDraft { test_data, holdout, limit, crop, .. } = draft;
+        Ok(DataSpec { data, test_data, holdout, limit, resize, crop })
     }
 
     /// The run that this draft describes on `dataset`.

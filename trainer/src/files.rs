@@ -25,6 +25,14 @@ pub const COLLAPSE: &str = "collapse.json";
 pub const TUNE: &str = "tune.json";
 /// Bits and steps of the code's quantiser.
 pub const CODE: &str = "code.json";
+/// What a study was run with.
+pub const STUDY: &str = "study.json";
+/// What was measured of one of its experiments.
+pub const MEASURES: &str = "measures.json";
+/// A study as a page.
+pub const REPORT: &str = "report.html";
+/// A study as figures.
+pub const REPORT_DATA: &str = "report.json";
 /// Folder of the collapsed network.
 pub const COLLAPSED: &str = "collapsed";
 /// Folder of the tuned network.

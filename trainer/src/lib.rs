@@ -9,6 +9,7 @@
 //! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
 //!
 //! [`auto`] goes all the way by itself. [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
+//! [`generate`] makes new items of codes, [`downstream`] classifies them, [`reproduce`] puts it all into a [`report`].
 
 pub mod auto;
 pub mod baseline;
@@ -21,12 +22,14 @@ pub mod cut;
 pub mod data;
 pub mod deployed;
 pub mod device;
+pub mod downstream;
 pub mod draft;
 pub mod eval;
 pub mod exchange;
 pub mod export;
 pub mod files;
 pub mod fit;
+pub mod generate;
 pub mod golden;
 mod init;
 pub mod interrupt;
@@ -45,6 +48,7 @@ pub mod quality;
 pub mod rank;
 pub mod rd;
 pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod sheet;
 pub mod spectrum;

@@ -11,6 +11,15 @@ pub const DEFAULT_ENERGY: f64 = 0.999;
 /// values in the noise say nothing.
 const GAP_FLOOR: f64 = 1e-4;
 
+/// Variances below this share of the largest are 0 but for rounding.
+const ROUNDING: f64 = 1e-15;
+
+/// A gap of at least this factor is no accident of an evenly falling spectrum.
+pub const CLEAR_GAP: f64 = 10.0;
+
+/// What the rank at a clear gap may cost in reconstruction error, as a factor.
+const GAP_COST: f64 = 1.05;
+
 /// The ranks that the rules find.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ranks {
@@ -46,6 +55,42 @@ impl Ranks {
     }
 }
 
+/// A rank and why it is that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Directions to keep.
+    pub rank: usize,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Decision {
+    /// From all rules: the rank at the gap where that is clear and the decoder agrees, else the least that reconstructs well.
+    ///
+    /// `within` directions are the fewest that reconstruct within 1 % of all of them, and `error_ratio` is what a rank costs: its mean
+    /// squared error over that of all directions.
+    pub fn of(ranks: &Ranks, within: usize, error_ratio: impl Fn(usize) -> f64) -> Decision {
+        let Ranks { gap, gap_ratio, energy, .. } = *ranks;
+        let fewest = format!("{within} coefficients are the fewest that reconstruct within 1 % of the whole code");
+        if gap == 0 || gap_ratio < CLEAR_GAP {
+            let reason = format!("no gap is clear (the largest is a factor of {gap_ratio:.1}, after {gap}); {fewest}");
+            return Decision { rank: within, reason };
+        }
+        let factor = format!("a factor of {gap_ratio:.0} after coefficient {gap}");
+        let ratio = error_ratio(gap);
+        if ratio > GAP_COST {
+            let cost = 100.0 * (ratio - 1.0);
+            let reason = format!("a cut at the gap ({factor}) would cost {cost:.1} % of error; {fewest}");
+            return Decision { rank: within, reason };
+        }
+        let held = if energy <= gap { "holds" } else { "holds less than" };
+        let cost = 100.0 * (ratio - 1.0);
+        let reason =
+            format!("a clear gap, {factor}, which costs {cost:+.1} % of error and {held} 99.9 % of the variance");
+        Decision { rank: gap, reason }
+    }
+}
+
 /// Fewest directions that hold `share` of the total variance.
 pub fn energy(variances: &[f64], share: f64) -> usize {
     let total: f64 = variances.iter().sum();
@@ -68,8 +113,8 @@ pub fn numerical(variances: &[f64], threshold: f64) -> usize {
 
 /// Position and size of the largest ratio of neighbours.
 fn gap(variances: &[f64]) -> (usize, f64) {
-    let floor = GAP_FLOOR * largest(variances);
-    let ratio = |(k, pair): (usize, &[f64])| (k + 1, pair[0] / pair[1].max(f64::MIN_POSITIVE));
+    let (floor, noise) = (GAP_FLOOR * largest(variances), ROUNDING * largest(variances));
+    let ratio = |(k, pair): (usize, &[f64])| (k + 1, pair[0] / pair[1].max(noise));
     let carrying = |&(_, pair): &(usize, &[f64])| pair[0] > 0.0 && pair[0] >= floor;
     let ratios = variances.windows(2).enumerate().filter(carrying).map(ratio);
     // A code of one direction has no neighbours to compare.
@@ -109,6 +154,25 @@ mod tests {
         let ranks = Ranks::of(&[2.0; 5]);
         assert!((ranks.effective - 5.0).abs() < 1e-12 && (ranks.stable - 5.0).abs() < 1e-12);
         assert_eq!(energy(&[2.0; 5], 0.6), 3);
+    }
+
+    #[test]
+    fn a_clear_gap_decides_unless_the_decoder_needs_what_is_behind_it() {
+        let clear = Ranks::of(&[4.0, 3.0, 2.0, 1e-3, 9e-4]);
+        let decide = |ranks, ratio| Decision::of(ranks, 4, move |_| ratio);
+        assert_eq!(decide(&clear, 1.002).rank, 3);
+        assert!(
+            decide(&clear, 1.002)
+                .reason
+                .starts_with("a clear gap, a factor of 2000 after coefficient 3, which costs +0.2 %")
+        );
+        let needed = decide(&clear, 1.5);
+        assert_eq!(needed.rank, 4);
+        assert!(needed.reason.contains("would cost 50.0 %"), "{}", needed.reason);
+        let even = decide(&Ranks::of(&[4.0, 3.0, 2.0, 1.5, 1.0]), 1.0);
+        assert_eq!(even.rank, 4);
+        assert!(even.reason.starts_with("no gap is clear (the largest is a factor of 1.5"), "{}", even.reason);
+        assert_eq!(Decision::of(&Ranks::of(&[0.0, 0.0]), 1, |_| f64::NAN).rank, 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use image::{Rgb, RgbImage, imageops};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use tch::Tensor;
 
 use crate::files::FileError;
 use crate::plot;
@@ -37,6 +38,16 @@ pub fn image_of(values: &[f32], [height, width, channels]: [usize; 3]) -> RgbIma
         let byte = |c: usize| pixel[c.min(channels - 1)].round().clamp(0.0, 255.0) as u8;
         Rgb([byte(0), byte(1), byte(2)])
     })
+}
+
+/// Images from values 0 to 255. Shape of `maps`: `[N, C, H, W]`, C being 1 or 3; what has more channels shows its first.
+pub(crate) fn images_of(maps: &Tensor) -> Vec<RgbImage> {
+    let (_, channels, height, width) = maps.size4().expect("maps of images");
+    let shown = maps.narrow(1, 0, if channels >= 3 { 3 } else { 1 });
+    let values =
+        Vec::<f32>::try_from(shown.permute([0, 2, 3, 1]).contiguous().flatten(0, -1)).expect("flat f32 values");
+    let shape = [height, width, shown.size()[1]].map(|n| n as usize);
+    values.chunks_exact(shape.iter().product()).map(|image| image_of(image, shape)).collect()
 }
 
 /// Draws the rows one above the other and writes the PNG to `path`. All images have one size.
@@ -90,6 +101,13 @@ mod tests {
     fn gray_and_colour_become_pixels() {
         assert_eq!(image_of(&[0.4, 300.0], [1, 2, 1]).into_raw(), [0, 0, 0, 255, 255, 255]);
         assert_eq!(image_of(&[1.0, 2.0, 3.0], [1, 1, 3]).into_raw(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn maps_become_images() {
+        let maps = Tensor::arange(12, (tch::Kind::Float, tch::Device::Cpu)).view([1, 3, 2, 2]);
+        assert_eq!(images_of(&maps)[0].clone().into_raw(), [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]);
+        assert_eq!(images_of(&maps.narrow(1, 0, 2))[0].clone().into_raw()[..6], [0, 0, 0, 1, 1, 1]);
     }
 
     #[test]

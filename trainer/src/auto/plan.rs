@@ -6,7 +6,7 @@ use super::{AutoError, AutoOptions};
 use crate::code;
 use crate::config::{DecoderKind, RunConfig, StackInit};
 use crate::data::{DataSpec, Dataset};
-use crate::draft::{DataDraft, Draft, NetworkDraft, TrainingDraft};
+use crate::draft::{Draft, NetworkDraft, TrainingDraft};
 
 /// Training items that there must be: with fewer, those held out for trials say nothing.
 const ITEMS_MIN: usize = 50;
@@ -106,8 +106,6 @@ impl Plan {
         learning_rate: f64,
         epochs: usize,
     ) -> Result<RunConfig, AutoError> {
-        let DataSpec { data, test_data, holdout, limit, resize } = self.data.clone();
-        let data = DataDraft { data: Some(data), test_data, holdout, limit, resize };
         let training = TrainingDraft {
             stack_init: Some(StackInit::Orthogonal),
             learning_rate: Some(learning_rate),
@@ -118,7 +116,7 @@ impl Plan {
         };
         let mut network = NetworkDraft::sizes(Some(self.latent), Some(linear_layers));
         network.decoder_kind = Some(self.decoder);
-        Ok(Draft::new(Some(self.preset.into()), data, training, network).resolve(dataset)?)
+        Ok(Draft::new(Some(self.preset.into()), self.data.clone().into(), training, network).resolve(dataset)?)
     }
 }
 

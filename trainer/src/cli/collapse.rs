@@ -14,7 +14,8 @@ use super::{Common, RunArg, data_of};
 pub(super) struct Collapse {
     #[command(flatten)]
     run: RunArg,
-    /// Coefficients to keep: a number, or auto for the fewest that reconstruct within 1 % of the whole code
+    /// Coefficients to keep: a number, or auto: those before a clear gap in the spectrum, else the fewest that
+    /// reconstruct within 1 % of the whole code
     #[arg(long, default_value = "auto", value_name = "N")]
     rank: RankChoice,
     /// Keep the fewest coefficients that hold this share of the variance

@@ -32,6 +32,7 @@ impl DataArgs {
             holdout: self.holdout,
             limit: self.limit,
             resize: self.resize,
+            crop: None,
         }
     }
 }

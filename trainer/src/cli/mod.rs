@@ -1,14 +1,20 @@
 //! The verbs of `trainer`, one a file. Results go to stdout, progress and errors to stderr.
 
 mod bench;
+mod classify;
 mod collapse;
 mod compare;
 mod data_args;
 mod eval;
 mod export;
+mod gallery;
+mod generate;
 mod golden;
 mod import;
+mod interpolate;
+mod pca;
 mod rd;
+mod reproduce;
 mod resume;
 mod spectrum;
 mod sweep;
@@ -51,6 +57,11 @@ enum Verb {
     Import(import::Import),
     Bench(bench::Bench),
     Sweep(sweep::Sweep),
+    Reproduce(Box<reproduce::Reproduce>),
+    Interpolate(interpolate::Interpolate),
+    Pca(pca::Pca),
+    Generate(generate::Generate),
+    Classify(classify::Classify),
 }
 
 impl Cli {
@@ -70,6 +81,11 @@ impl Cli {
             Verb::Import(verb) => verb.run(),
             Verb::Bench(verb) => verb.run(),
             Verb::Sweep(verb) => verb.run(),
+            Verb::Reproduce(verb) => verb.run(),
+            Verb::Interpolate(verb) => verb.run(),
+            Verb::Pca(verb) => verb.run(),
+            Verb::Generate(verb) => verb.run(),
+            Verb::Classify(verb) => verb.run(),
         }
     }
 }

@@ -8,6 +8,7 @@ use trainer::batches::DeviceData;
 use trainer::files;
 use trainer::model::Model;
 use trainer::plot::{self, Series};
+use trainer::rank::CLEAR_GAP;
 use trainer::run::Run;
 use trainer::spectrum::Spectrum as Measured;
 
@@ -30,7 +31,6 @@ pub(super) struct Spectrum {
 
 /// The rank at the largest gap where that is one; in a spectrum that falls evenly, the values above 1 % of the largest.
 fn clear_rank(spectrum: &Measured) -> usize {
-    const CLEAR_GAP: f64 = 10.0;
     let ranks = &spectrum.ranks;
     if ranks.gap_ratio >= CLEAR_GAP { ranks.gap } else { ranks.numerical_1e2 }
 }

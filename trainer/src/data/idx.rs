@@ -14,16 +14,27 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads an IDX file, gzipped or not, of u8, i16, f32 or f64 (which becomes f32).
 pub(super) fn read(path: &Path) -> Result<Source, DataError> {
-    let file = File::open(path).map_err(DataError::io(path))?;
-    let mut stream = BufReader::new(file);
-    if stream.fill_buf().map_err(DataError::io(path))?.starts_with(&GZIP_MAGIC) {
-        parse(MultiGzDecoder::new(stream), path)
-    } else {
-        parse(stream, path)
-    }
+    parse(open(path)?, path)
 }
 
-fn parse(mut stream: impl Read, path: &Path) -> Result<Source, DataError> {
+/// Reads an IDX file of one label a row, u8.
+pub(super) fn read_labels(path: &Path) -> Result<Vec<u8>, DataError> {
+    let (element, values) = header(open(path)?, path)?;
+    if element != 0x08 || values.shape.len() != 1 {
+        return Err(DataError::damaged(path, format!("its shape {:?} is not that of labels", values.shape)));
+    }
+    Ok(values.read(|[label]| label)?.into_raw_vec_and_offset().0)
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
+    let file = File::open(path).map_err(DataError::io(path))?;
+    let mut stream = BufReader::new(file);
+    let is_gzip = stream.fill_buf().map_err(DataError::io(path))?.starts_with(&GZIP_MAGIC);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(stream)) } else { Box::new(stream) })
+}
+
+/// The element type, and the values behind the header.
+fn header<R: Read>(mut stream: R, path: &Path) -> Result<(u8, Values<'_, R>), DataError> {
     let damaged = |reason: io::Error| DataError::damaged(path, reason);
     let mut magic = [0; 4];
     stream.read_exact(&mut magic).map_err(damaged)?;
@@ -36,7 +47,11 @@ fn parse(mut stream: impl Read, path: &Path) -> Result<Source, DataError> {
         stream.read_exact(&mut axis).map_err(damaged)?;
         shape.push(u32::from_be_bytes(axis) as usize);
     }
-    let values = Values { shape, stream, path };
+    Ok((element, Values { shape, stream, path }))
+}
+
+fn parse(stream: impl Read, path: &Path) -> Result<Source, DataError> {
+    let (element, values) = header(stream, path)?;
     match element {
         0x08 => arrange(values.read(|[byte]| byte)?, path),
         0x0b => arrange(values.read(i16::from_be_bytes)?, path),

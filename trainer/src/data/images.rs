@@ -12,14 +12,15 @@ use super::raw::{RawItems, from_values};
 
 /// Reads the pictures that lie directly in `folder`, in the order of their names.
 ///
-/// Gray pictures have one channel, all others three; alpha is dropped and 16-bit samples become 8-bit. With `side`,
-/// each is resized as soon as it is decoded, so that a large collection never lies in memory in full size.
-pub(super) fn read_folder(folder: &Path, side: Option<usize>) -> Result<Source, DataError> {
+/// Gray pictures have one channel, all others three; alpha is dropped and 16-bit samples become 8-bit. With `crop`, the square of that side
+/// in the middle of each is taken, or all of a side that is shorter. With `side`, each is resized as soon as it is decoded,
+/// so that a large collection never lies in memory in full size.
+pub(super) fn read_folder(folder: &Path, crop: Option<usize>, side: Option<usize>) -> Result<Source, DataError> {
     let paths = picture_paths(folder)?;
-    let first = Picture::read(&paths[0])?;
+    let first = Picture::read(&paths[0], crop)?;
     let mut values = Vec::new();
     for path in &paths {
-        let picture = Picture::read(path)?;
+        let picture = Picture::read(path, crop)?;
         if picture.kind() != first.kind() {
             return Err(DataError::ImageDiffers {
                 path: path.clone(),
@@ -47,6 +48,12 @@ pub(super) fn resize(items: RawItems, side: usize) -> Result<RawItems, DataError
         }
         other => Err(DataError::Resize { found: other.describe(), side }),
     }
+}
+
+/// The square of `side` in the middle, or all of a side that is shorter.
+fn middle(picture: &DynamicImage, side: u32) -> DynamicImage {
+    let (width, height) = (picture.width().min(side), picture.height().min(side));
+    picture.crop_imm((picture.width() - width) / 2, (picture.height() - height) / 2, width, height)
 }
 
 fn resize_plane(plane: &[u8], [height, width]: [usize; 2], side: usize) -> Vec<u8> {
@@ -78,11 +85,14 @@ struct Picture {
 }
 
 impl Picture {
-    fn read(path: &Path) -> Result<Picture, DataError> {
+    fn read(path: &Path, crop: Option<usize>) -> Result<Picture, DataError> {
         let open = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
         let decoded = open.map_err(DataError::io(path))?.decode();
         let decoded = decoded.map_err(|e| DataError::Image { path: path.into(), problem: e.to_string() })?;
-        Ok(Picture::from_decoded(decoded))
+        Ok(Picture::from_decoded(match crop {
+            Some(side) => middle(&decoded, side as u32),
+            None => decoded,
+        }))
     }
 
     fn from_decoded(decoded: DynamicImage) -> Picture {
@@ -135,7 +145,7 @@ mod tests {
     fn gray_pictures_in_order_of_their_names() {
         let folder = folder_of(&["b.png", "a.PNG"]);
         std::fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
-        let source = read_folder(folder.path(), None).unwrap();
+        let source = read_folder(folder.path(), None, None).unwrap();
         let expected = from_values([2, 1, 2, 2], vec![50u8, 51, 52, 53, 10, 11, 12, 13]);
         assert_eq!((source.items, source.one_dimensional), (expected, false));
     }
@@ -144,7 +154,7 @@ mod tests {
     fn colours_become_planes() {
         let folder = folder_of(&["colour.png"]);
         let planes = vec![10u8, 11, 10, 11, 100, 100, 101, 101, 7, 7, 7, 7];
-        assert_eq!(read_folder(folder.path(), None).unwrap().items, from_values([1, 3, 2, 2], planes));
+        assert_eq!(read_folder(folder.path(), None, None).unwrap().items, from_values([1, 3, 2, 2], planes));
     }
 
     #[test]
@@ -158,16 +168,25 @@ mod tests {
     }
 
     #[test]
+    fn the_middle_is_cut_out() {
+        let picture = DynamicImage::from(GrayImage::from_fn(5, 3, |x, y| Luma([(10 * y + x) as u8])));
+        assert_eq!(middle(&picture, 3).into_luma8().into_raw(), [1, 2, 3, 11, 12, 13, 21, 22, 23]);
+        assert_eq!(middle(&picture, 1).into_luma8().into_raw(), [12]);
+        let source = read_folder(folder_of(&["a.png"]).path(), Some(1), None).unwrap();
+        assert_eq!(source.items.axes(), [1, 1, 1, 1]);
+    }
+
+    #[test]
     fn jpeg_is_read() {
         let folder = TempDir::new().unwrap();
         GrayImage::from_pixel(8, 8, Luma([128])).save(folder.path().join("a.jpg")).unwrap();
-        let items = read_folder(folder.path(), None).unwrap().items;
+        let items = read_folder(folder.path(), None, None).unwrap().items;
         assert_eq!(items, from_values([1, 1, 8, 8], vec![128u8; 64]));
     }
 
     #[test]
     fn each_fault_has_its_line() {
-        let line = |folder: &TempDir| read_folder(folder.path(), None).unwrap_err().to_string();
+        let line = |folder: &TempDir| read_folder(folder.path(), None, None).unwrap_err().to_string();
         assert!(line(&folder_of(&[])).contains("holds no .png, .jpg or .jpeg file"));
 
         let folder = folder_of(&["a.png", "b.png", "colour.png"]);
@@ -193,7 +212,7 @@ mod tests {
         let flat = from_values([2, 3, 2, 5], vec![9u8; 60]);
         assert_eq!(resize(flat, 4).unwrap(), from_values([2, 3, 4, 4], vec![9u8; 96]));
         let folder = folder_of(&["a.png", "b.png"]);
-        assert_eq!(read_folder(folder.path(), Some(5)).unwrap().items.axes(), [2, 1, 5, 5]);
+        assert_eq!(read_folder(folder.path(), None, Some(5)).unwrap().items.axes(), [2, 1, 5, 5]);
     }
 
     #[test]

@@ -42,6 +42,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use named::Named;
+
 pub use error::DataError;
 pub use named::cache;
 pub use normalization::{Normalization, measure};
@@ -78,13 +80,36 @@ pub struct Dataset {
     pub peak: f64,
 }
 
+/// Classes of the items of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// How many classes there are.
+    pub classes: usize,
+    /// Class of each training item.
+    pub train: Vec<u8>,
+    /// Class of each test item.
+    pub test: Vec<u8>,
+}
+
+/// The labels of what `spec` names, if it has any. Those of `shapes` are its parameters in coarse steps.
+///
+/// # Errors
+/// When their files are missing or damaged.
+pub fn labels(spec: &DataSpec) -> Result<Option<Labels>, DataError> {
+    let Some(mut labels) = Named::parse(&spec.data).map(Named::read_labels).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    labels.train.truncate(spec.limit.unwrap_or(usize::MAX));
+    Ok(Some(labels))
+}
+
 /// Reads, parts and checks the data that `spec` names.
 ///
 /// # Errors
 /// One line that says what to do, for everything that can be wrong with a SPEC or its files.
 pub fn load(spec: &DataSpec) -> Result<Dataset, DataError> {
     let name = Path::new(&spec.data).file_name().map_or(spec.data.clone(), |name| name.to_string_lossy().into());
-    let source = spec::read_source(&spec.data, spec.resize)?;
+    let source = spec::read_source(&spec.data, spec.crop, spec.resize)?;
     let one_dimensional = source.one_dimensional;
     let (train, test) = split::split(source, spec, &name)?;
     let (normalization, peak) = normalization::measure(&train, &name)?;
@@ -121,6 +146,14 @@ mod tests {
         ndarray_npy::write_npy(&path, &ndarray::array![[1f64], [2.0], [1e300], [3.0]]).unwrap();
         let line = load(&DataSpec::new(path.to_str().unwrap())).unwrap_err().to_string();
         assert!(line.starts_with("item 2 (from 0) of the training part of `x.npy`"), "{line}");
+    }
+
+    #[test]
+    fn only_named_sets_have_labels_and_as_many_as_items() {
+        let spec = DataSpec { limit: Some(9), ..DataSpec::new("shapes") };
+        let labels = labels(&spec).unwrap().unwrap();
+        assert_eq!((labels.classes, labels.train.len(), labels.test.len()), (24, 9, 10_000));
+        assert_eq!(super::labels(&DataSpec::new("./shapes")).unwrap(), None);
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::arrange::Source;
-use super::{DataError, idx, sensors, shapes};
+use super::{DataError, Labels, idx, sensors, shapes};
 
 /// Where Debian's package `dataset-fashion-mnist` installs.
 const DEBIAN_FASHION_MNIST: &str = "/usr/share/datasets/fashion-mnist";
 const IDX_TRAIN: &str = "train-images-idx3-ubyte";
 const IDX_TEST: &str = "t10k-images-idx3-ubyte";
+const IDX_TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
+const IDX_TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Named {
@@ -56,6 +58,22 @@ impl Named {
             Named::EcgMitbih208 => sensors::read_ecg(&self.first_file(&[folder], &["ecg.dat"])?),
             Named::ImuWatch => sensors::read_imu(&self.first_file(&[folder], &["watch.npz"])?),
         }
+    }
+
+    /// Labels of both parts, where the set has any.
+    pub(super) fn read_labels(self) -> Result<Option<Labels>, DataError> {
+        let folder = cache_folder(|key| env::var_os(key), env::home_dir()).join("data").join(self.name());
+        let folders: &[&Path] = match self {
+            Named::FashionMnist => &[&folder, Path::new(DEBIAN_FASHION_MNIST)],
+            Named::Mnist => &[&folder],
+            Named::Shapes => {
+                let [train, test] = shapes::classes();
+                return Ok(Some(Labels { classes: shapes::CLASSES, train, test }));
+            }
+            Named::EcgMitbih208 | Named::ImuWatch => return Ok(None),
+        };
+        let read = |stem: &str| idx::read_labels(&self.first_file(folders, &[stem, &format!("{stem}.gz")])?);
+        Ok(Some(Labels { classes: 10, train: read(IDX_TRAIN_LABELS)?, test: read(IDX_TEST_LABELS)? }))
     }
 
     fn idx_pair(self, folders: &[&Path]) -> Result<Source, DataError> {

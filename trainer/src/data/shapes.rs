@@ -21,14 +21,26 @@ pub(super) fn generate() -> Source {
     Source { items: part(0, TRAIN_ITEMS), test: Some(part(1, TEST_ITEMS)), one_dimensional: false }
 }
 
+/// The class of every item of both parts: see [`Shape::class`].
+pub(super) fn classes() -> [Vec<u8>; 2] {
+    [(0, TRAIN_ITEMS), (1, TEST_ITEMS)].map(|(stream, count)| shapes(stream).take(count).map(|s| s.class()).collect())
+}
+
+/// How many classes there are.
+pub(super) const CLASSES: usize = 24;
+
 fn part(stream: u64, count: usize) -> RawItems {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    rng.set_stream(stream);
     let mut values = vec![0; count * 3 * PLANE];
-    for item in values.chunks_exact_mut(3 * PLANE) {
-        Shape::random(&mut rng).draw(item);
+    for (item, shape) in values.chunks_exact_mut(3 * PLANE).zip(shapes(stream)) {
+        shape.draw(item);
     }
     from_values([count, 3, SIDE, SIDE], values)
+}
+
+fn shapes(stream: u64) -> impl Iterator<Item = Shape> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    rng.set_stream(stream);
+    std::iter::repeat_with(move || Shape::random(&mut rng))
 }
 
 struct Shape {
@@ -49,6 +61,14 @@ impl Shape {
             size: rng.random_range(3..=8),
             is_square: rng.random(),
         }
+    }
+
+    /// What it is in coarse steps: circle or square, the strongest of its colours, the quarter of the image that it lies in.
+    fn class(&self) -> u8 {
+        let middle = |at: i32| u8::from(at > 16);
+        let [r, g, b] = self.colour;
+        let strongest = if r >= g && r >= b { 0 } else { 1 + u8::from(b > g) };
+        (u8::from(self.is_square) * 3 + strongest) * 4 + middle(self.y) * 2 + middle(self.x)
     }
 
     /// Whether the shape covers pixel (x, y). For these sizes the disc is OpenCV's `circle`, pixel for pixel.
@@ -119,6 +139,19 @@ mod tests {
     fn the_same_items_on_every_machine() {
         let sum = |stream| part(stream, 100).to_f32(0..100).iter().map(|&value| f64::from(value)).sum::<f64>();
         assert_eq!([sum(0), sum(1)], [2_668_171.0, 2_474_296.0]);
+    }
+
+    #[test]
+    fn classes_are_of_the_items_and_about_equally_frequent() {
+        let [train, test] = classes();
+        assert_eq!((train.len(), test.len()), (TRAIN_ITEMS, TEST_ITEMS));
+        let shares: Vec<f64> = (0..CLASSES)
+            .map(|class| train.iter().filter(|&&c| usize::from(c) == class).count() as f64 / TRAIN_ITEMS as f64)
+            .collect();
+        assert!(shares.iter().all(|&share| share > 0.03 && share < 0.06), "{shares:?}");
+        // A dark corner, and a red shape in it.
+        let shape = Shape { colour: [9, 3, 3], x: 20, y: 8, size: 4, is_square: true };
+        assert_eq!(shape.class(), 13);
     }
 
     #[test]

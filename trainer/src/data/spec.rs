@@ -23,6 +23,9 @@ pub struct DataSpec {
     /// Train on so many items at most, the first ones. The test part stays whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Side in pixels of the square that is cut out of the middle of each picture of a folder, before it is resized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
     /// Side in pixels to which u8 images are resized.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<usize>,
@@ -35,12 +38,12 @@ impl DataSpec {
     }
 }
 
-/// Reads whatever `spec` names; images are resized to `side` where given.
-pub(super) fn read_source(spec: &str, side: Option<usize>) -> Result<Source, DataError> {
+/// Reads whatever `spec` names; images are resized to `side` where given, those of a folder cut to `crop` before.
+pub(super) fn read_source(spec: &str, crop: Option<usize>, side: Option<usize>) -> Result<Source, DataError> {
     let path = Path::new(spec);
     let source = match Named::parse(spec) {
         Some(named) => named.read()?,
-        None if path.is_dir() => return images::read_folder(path, side),
+        None if path.is_dir() => return images::read_folder(path, crop, side),
         None if path.exists() => read_file(path)?,
         None => return Err(DataError::UnknownSpec { spec: spec.into() }),
     };
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn unknown_names_list_the_known_ones() {
-        let line = read_source("mnits", None).unwrap_err().to_string();
+        let line = read_source("mnits", None, None).unwrap_err().to_string();
         assert!(line.contains("`mnits` is no known data set and no such file exists"), "{line}");
         assert!(line.contains("fashion-mnist, mnist, shapes, ecg-mitbih208, imu-watch"), "{line}");
         assert!(line.contains("a path to an .npy, .npz, IDX"), "{line}");
@@ -91,7 +94,7 @@ mod tests {
         ] {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
-            let line = read_source(path.to_str().unwrap(), None).unwrap_err().to_string();
+            let line = read_source(path.to_str().unwrap(), None, None).unwrap_err().to_string();
             assert!(line.contains(part) && line.contains(name), "{line}");
         }
     }
@@ -101,7 +104,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("x.csv");
         std::fs::write(&path, "1,2\n3,4\n").unwrap();
-        let line = read_source(path.to_str().unwrap(), Some(8)).unwrap_err().to_string();
+        let line = read_source(path.to_str().unwrap(), None, Some(8)).unwrap_err().to_string();
         assert!(line.contains("cannot resize f32 1x1x2 to 8x8"), "{line}");
     }
 

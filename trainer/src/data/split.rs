@@ -16,7 +16,7 @@ pub(super) fn split(source: Source, spec: &DataSpec, name: &str) -> Result<(RawI
             return Err(DataError::HoldoutUnused { name: name.into() });
         }
         (_, Some(test_spec), None) => {
-            let test = read_source(test_spec, spec.resize)?;
+            let test = read_source(test_spec, spec.crop, spec.resize)?;
             (source.items, test.test.unwrap_or(test.items))
         }
         (Some(test), None, None) => (source.items, test),

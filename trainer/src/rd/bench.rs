@@ -10,8 +10,8 @@ use super::{Contender, Curve, Kind, RdError, Settings};
 use crate::batches::DeviceData;
 use crate::config::{RunConfig, TrainingConfig};
 use crate::cut::{RankChoice, collapse_run};
-use crate::data::{DataSpec, Dataset};
-use crate::draft::{DataDraft, Draft, NetworkDraft, TrainingDraft};
+use crate::data::Dataset;
+use crate::draft::{Draft, NetworkDraft, TrainingDraft};
 use crate::files;
 use crate::methods::{self, Likelihood, Method, Recipe};
 use crate::presets;
@@ -35,8 +35,7 @@ impl<'a> Bench<'a> {
         let mut network = NetworkDraft::sizes(settings.latent, None);
         network.decoder_kind = Some(settings.decoder);
         let training = TrainingDraft { epochs: Some(settings.epochs()), ..TrainingDraft::default() };
-        let DataSpec { data, test_data, holdout, limit, resize } = settings.data.clone();
-        let data = DataDraft { data: Some(data), test_data, holdout, limit, resize };
+        let data = settings.data.clone().into();
         let config = Draft::new(Some(settings.preset.clone()), data, training, network).resolve(dataset)?;
         let upload = |items| DeviceData::upload(items, &dataset.normalization, device);
         Ok(Self { train: upload(&dataset.train), test: upload(&dataset.test), settings, dataset, config, device })

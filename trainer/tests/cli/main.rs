@@ -305,8 +305,24 @@ fn damaged_runs_and_exports_are_named() {
 #[test]
 fn every_verb_has_help_with_an_example() {
     for verb in [
-        "train", "resume", "spectrum", "collapse", "tune", "export", "eval", "compare", "golden", "import", "bench",
-        "sweep", "rd",
+        "train",
+        "resume",
+        "spectrum",
+        "collapse",
+        "tune",
+        "export",
+        "eval",
+        "compare",
+        "golden",
+        "import",
+        "bench",
+        "sweep",
+        "rd",
+        "reproduce",
+        "interpolate",
+        "pca",
+        "generate",
+        "classify",
     ] {
         let help = String::from_utf8(trainer(&[verb, "--help"]).stdout).expect("UTF-8");
         assert!(help.contains("Example"), "{verb}");

@@ -1,0 +1,386 @@
+//! The paper's experiments in one go: plain and regularised autoencoders, IRMAE at several depths, and its ablations.
+//!
+//! [`Study`] says what is done on which data, [`Experiment`] is one training, [`Yardstick`] measures what came of it, and `page` writes it
+//! up. Each experiment has a folder below the study's: one whose measures are there is not run again.
+
+mod experiment;
+mod measure;
+mod page;
+mod study;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Reduction};
+
+use crate::batches::{DeviceData, epoch_order};
+use crate::config::RunConfig;
+use crate::data::{self, DataError, DataSpec, Dataset};
+use crate::downstream::{FeatureError, Features, Point};
+use crate::draft::DraftError;
+use crate::files::{self, FileError};
+use crate::methods::{self, Method, MethodError};
+use crate::model::Model;
+use crate::optim::Optimizer;
+use crate::run::RunError;
+
+pub use experiment::{Experiment, plan};
+pub use measure::{Distances, Outcome, Record, Settings, Yardstick};
+pub use study::{Extent, Study};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// On which data.
+    pub study: Study,
+    /// The folder of faces.
+    pub images: Option<PathBuf>,
+    /// A narrower model and fewer steps.
+    pub quick: bool,
+    /// Epochs, if not the study's.
+    pub epochs: Option<usize>,
+    /// Training items at most.
+    pub limit: Option<usize>,
+    /// Seeds of every experiment; without a number, the study's.
+    pub seeds: Option<u64>,
+    /// Only these methods.
+    pub methods: Option<Vec<Method>>,
+    /// A TorchScript module for features of images.
+    pub inception: Option<PathBuf>,
+    /// Run a share of the experiments alone, and write no report.
+    pub part: Option<Part>,
+    /// Where everything goes.
+    pub out: PathBuf,
+}
+
+/// One of several equal shares of a study's experiments, for several processes or machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which, from 1.
+    pub index: usize,
+    /// Of how many.
+    pub count: usize,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        let part = numbers.filter(|(index, count)| (1..=*count).contains(index));
+        part.map(|(index, count)| Part { index, count }).ok_or_else(|| format!("`{text}` is no part such as 1/4"))
+    }
+}
+
+/// What a study was run with; kept in its folder, so that results of other settings are never mixed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Manifest {
+    study: Study,
+    data: DataSpec,
+    extent: Extent,
+    inception: Option<PathBuf>,
+    device: String,
+}
+
+/// All that a study found: the report's JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    /// The study.
+    pub study: Study,
+    /// Whether with a narrower model and fewer steps.
+    pub quick: bool,
+    /// How thoroughly.
+    pub extent: Extent,
+    /// The data's dimension, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<usize>,
+    /// What sets of images were compared by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<String>,
+    /// What it ran on.
+    pub device: String,
+    /// The experiments.
+    pub runs: Vec<Record>,
+    /// The supervised twin, by seed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<Vec<Point>>,
+    /// The page.
+    pub report: PathBuf,
+}
+
+/// Why a study stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ReproduceError {
+    /// The data cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Faces are the user's own.
+    #[error("celeba needs your own copy of the aligned images; give --images with the folder of its .jpg files")]
+    NoImages,
+    /// A folder of faces for a study of something else.
+    #[error("--images is for celeba alone; leave it away for {0}")]
+    Images(&'static str),
+    /// The network does not fit.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// No features of images.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// A method cannot be trained.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// A trained network cannot be loaded.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The folder holds a study with other settings.
+    #[error("{path} holds a study with other settings; choose another --out, or the settings in its {name}", path = path.display(), name = files::STUDY)]
+    OtherSettings {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing to do.
+    #[error(
+        "--methods leaves nothing to run; give some of ae, ae_l1, ae_l2, vae, irmae, irmae_fixed, irmae_shared, irmae_relu"
+    )]
+    NoMethods,
+}
+
+/// Runs what of the study is not there yet, and writes `report.html` and `report.json` into its folder; of a part there is no report.
+///
+/// # Errors
+/// When the data cannot be had or a file cannot be written; what is done by then is kept. A training that diverges is reported in
+/// the report, and the others go on.
+pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, ReproduceError> {
+    let study = request.study;
+    let extent = extent(request);
+    let spec = data_spec(request, extent.items)?;
+    let dataset = data::load(&spec)?;
+    let whole = experiments(request, &extent)?;
+    let plan = share(&whole, request.part);
+    let manifest = Manifest {
+        study,
+        data: spec.clone(),
+        extent,
+        inception: request.inception.clone(),
+        device: device_name(device),
+    };
+    claim(&request.out, &manifest)?;
+    let config = |experiment: &Experiment| extent.config(study, &spec, &dataset, experiment);
+    let Some(first) = plan.first() else { return Ok(None) };
+    let missing: Vec<&Experiment> = plan.iter().filter(|experiment| !measures(request, experiment).exists()).collect();
+    announce(&missing, plan.len(), &config(first)?, &dataset, device);
+
+    let yardstick = Yardstick::new(&spec, &dataset, data::labels(&spec)?, extent, device, |train, labels| {
+        let trained = || labels.map(|labels| Features::train(&dataset, train, labels, extent.effort));
+        request.inception.as_ref().map_or_else(|| Ok(trained()), |path| Features::inception(path, device).map(Some))
+    })?;
+    let mut runs = Vec::new();
+    for (index, experiment) in plan.iter().enumerate() {
+        eprintln!("{}/{}: {}, seed {}", index + 1, plan.len(), experiment.title(), experiment.seed);
+        runs.push(record(request, experiment, &config(experiment)?, &yardstick, &manifest.device)?);
+    }
+    if request.part.is_some() {
+        return Ok(None);
+    }
+    let twins = twins(request, &plan, &config(first)?, &yardstick)?;
+    let findings = Findings {
+        study,
+        quick: request.quick,
+        extent,
+        dimension: study.dimension(),
+        features: yardstick.features.as_ref().map(|features| features.about.clone()),
+        device: manifest.device,
+        runs,
+        twins,
+        report: request.out.join(files::REPORT),
+    };
+    page::write(&findings, &plan, &request.out, &yardstick)?;
+    files::write_json(&request.out.join(files::REPORT_DATA), &findings)?;
+    Ok(Some(findings))
+}
+
+/// Every so-manieth experiment: neighbours are alike, and so take as long.
+fn share(plan: &[Experiment], part: Option<Part>) -> Vec<Experiment> {
+    let Part { index, count } = part.unwrap_or(Part { index: 1, count: 1 });
+    plan.iter().skip(index - 1).step_by(count).copied().collect()
+}
+
+fn extent(request: &Request) -> Extent {
+    let extent = request.study.extent(request.quick);
+    Extent { epochs: request.epochs.unwrap_or(extent.epochs).max(1), items: request.limit.or(extent.items), ..extent }
+}
+
+fn data_spec(request: &Request, limit: Option<usize>) -> Result<DataSpec, ReproduceError> {
+    match (request.study, &request.images) {
+        (Study::Celeba, None) => Err(ReproduceError::NoImages),
+        (Study::Celeba, Some(folder)) => Ok(request.study.data(Some(&folder.to_string_lossy()), limit)),
+        (study, Some(_)) => Err(ReproduceError::Images(study.name())),
+        (study, None) => Ok(study.data(None, limit)),
+    }
+}
+
+/// With `quick`, the question of rank is asked of three seeds, all others of one.
+fn experiments(request: &Request, extent: &Extent) -> Result<Vec<Experiment>, ReproduceError> {
+    let default = if request.quick { 3 } else { 1 };
+    let (seeds, side_seeds) = request.seeds.map_or((default, 1), |seeds| (seeds.max(1), seeds.max(1)));
+    let plan = plan(extent, request.methods.as_deref(), seeds, side_seeds);
+    if plan.is_empty() { Err(ReproduceError::NoMethods) } else { Ok(plan) }
+}
+
+/// Makes `folder` that of a study with these settings, or finds it to be.
+fn claim(folder: &Path, manifest: &Manifest) -> Result<(), ReproduceError> {
+    let path = folder.join(files::STUDY);
+    if !path.exists() {
+        files::prepare_output(folder, false)?;
+        return Ok(files::write_json(&path, manifest)?);
+    }
+    let there: Manifest = files::read_json(&path)?;
+    if there == *manifest { Ok(()) } else { Err(ReproduceError::OtherSettings { path: folder.into() }) }
+}
+
+fn measures(request: &Request, experiment: &Experiment) -> PathBuf {
+    request.out.join(experiment.folder()).join(files::MEASURES)
+}
+
+/// What came of an experiment: read, or trained and measured.
+fn record(
+    request: &Request,
+    experiment: &Experiment,
+    config: &RunConfig,
+    yardstick: &Yardstick<'_>,
+    device: &str,
+) -> Result<Record, ReproduceError> {
+    let path = measures(request, experiment);
+    if path.exists() {
+        return Ok(files::read_json(&path)?);
+    }
+    let (failed, outcome) = match methods::train(experiment.method, config, yardstick.dataset, yardstick.device()) {
+        Ok(trained) => {
+            trained.save(&request.out.join(experiment.folder()))?;
+            let loss = trained.losses.last().copied().unwrap_or(f64::NAN);
+            (None, Some(yardstick.measure(&trained.model, experiment, loss, trained.seconds)))
+        }
+        Err(MethodError::Diverged { cause, .. }) => (Some(cause.to_string()), None),
+        Err(error) => return Err(error.into()),
+    };
+    let settings = Settings {
+        linear_layers: experiment.linear_layers,
+        optimizer: config.training.optimizer.to_string(),
+        seed: experiment.seed,
+        epochs: config.training.epochs,
+        device: device.into(),
+    };
+    let record = Record { method: experiment.name(), experiment: settings, failed, outcome };
+    files::write_json(&path, &record)?;
+    Ok(record)
+}
+
+/// The supervised twin of every seed of the plan.
+fn twins(
+    request: &Request,
+    plan: &[Experiment],
+    config: &RunConfig,
+    yardstick: &Yardstick<'_>,
+) -> Result<Vec<Vec<Point>>, ReproduceError> {
+    let seeds = plan.iter().map(|experiment| experiment.seed + 1).max().unwrap_or(0);
+    if yardstick.labels.is_none() {
+        return Ok(Vec::new());
+    }
+    let twin = |seed| {
+        let path = request.out.join(format!("twin-seed{seed}")).join(files::MEASURES);
+        if !path.exists() {
+            eprintln!("supervised twin, seed {seed}");
+            files::write_json(&path, &yardstick.twin(&config.network, seed))?;
+        }
+        Ok(files::read_json(&path)?)
+    };
+    (0..seeds).map(twin).collect()
+}
+
+/// Says how long it will take, from a few steps of the plain autoencoder.
+fn announce(missing: &[&Experiment], planned: usize, config: &RunConfig, dataset: &Dataset, device: Device) {
+    if missing.is_empty() {
+        return eprintln!("all {planned} experiments are there; writing the report");
+    }
+    let seconds = seconds_a_step(config, dataset, device);
+    let training = &config.training;
+    let steps = training.epochs * dataset.train.len().div_ceil(training.batch_size);
+    let each = Duration::from_secs_f64(seconds * steps as f64);
+    let (count, epochs) = (missing.len(), training.epochs);
+    eprintln!(
+        "{count} of {planned} experiments to run, {epochs} epochs of {} items each, {:.1} ms a step on {}: about {} each, {} in all, and \
+         about a fifth more to measure them. Stop it when you like: what is finished is kept.",
+        dataset.train.len(),
+        1e3 * seconds,
+        device_name(device),
+        hours(each),
+        hours(each * count as u32)
+    );
+}
+
+/// Mean time of a step of `config`, after the first ones.
+fn seconds_a_step(config: &RunConfig, dataset: &Dataset, device: Device) -> f64 {
+    const WARM_UP: usize = 3;
+    const TIMED: usize = 12;
+    let training = &config.training;
+    let model = Model::initialise(&config.network, training.stack_init, training.seed, device);
+    let mut optimizer = Optimizer::new(training.optimizer, 0.0, model.parameters());
+    let data = DeviceData::upload(&dataset.train, &config.normalization, device);
+    let order = epoch_order(training.seed, 0, data.len(), device);
+    let x = data.batch(&order.narrow(0, 0, training.batch_size.min(data.len()) as i64));
+    let mut step = || {
+        let loss = model.forward(&x).mse_loss(&x, Reduction::Mean);
+        optimizer.minimise(&loss, model.parameters(), training.learning_rate);
+        loss
+    };
+    // Reading the loss waits for the device.
+    let _ = (0..WARM_UP).map(|_| step()).last().map(|loss| loss.double_value(&[]));
+    let start = Instant::now();
+    let _ = (0..TIMED).map(|_| step()).last().map(|loss| loss.double_value(&[]));
+    start.elapsed().as_secs_f64() / TIMED as f64
+}
+
+/// A duration as people say it.
+fn hours(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cpu => format!("cpu, {} threads", tch::get_num_threads()),
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_make_the_whole() {
+        let whole = plan(&Study::Mnist.extent(false), None, 2, 2);
+        let parts: Vec<Vec<Experiment>> = (1..=4).map(|index| share(&whole, Some(Part { index, count: 4 }))).collect();
+        assert!(parts.iter().all(|part| part.len().abs_diff(whole.len() / 4) <= 1));
+        assert!(whole.iter().all(|experiment| parts.iter().filter(|part| part.contains(experiment)).count() == 1));
+        assert_eq!(share(&whole, None), whole);
+        assert_eq!("2/4".parse(), Ok(Part { index: 2, count: 4 }));
+        assert!(["0/4", "5/4", "2", "a/b"].iter().all(|text| text.parse::<Part>().is_err()));
+    }
+
+    #[test]
+    fn durations_are_said_as_people_say_them() {
+        let said = [20.0, 600.0, 7200.0].map(|seconds| hours(Duration::from_secs_f64(seconds)));
+        assert_eq!(said, ["20 s", "10 min", "2.0 h"]);
+    }
+}
