@@ -1,7 +1,7 @@
 //! From data to a compressor without a hyper-parameter: `trainer train --auto`.
 //!
 //! 1. [`Plan`] takes what follows from the data's shape and size and from the packets: preset, size of the code, batches, epochs.
-//! 2. [`trials`] trains for a few hundred steps at each depth of the linear stack, orthogonal at the start, with a learning rate that falls
+//! 2. `trials` trains for a few hundred steps at each depth of the linear stack, orthogonal at the start, with a learning rate that falls
 //!    with the depth (Sun et al., 2021), and sends items that it did not see through packets. Depth 0 is a plain autoencoder, so that no depth
 //!    is taken that does worse than one. Which spectrum a depth leaves does not count in itself: a code of low rank is taken where it
 //!    is also the better one in few bytes.
