@@ -13,7 +13,7 @@ use crate::spectrum;
 /// Training items over which the error of each operating point is measured.
 const ERROR_ITEMS: usize = 256;
 /// How often packets of the smallest, of the largest and of any other size are drawn: those between gain from what both of their neighbours
-/// learn.
+/// learn. On Fashion-MNIST in 4 to 32 bytes, 4:1:1:4 for 14 epochs gives 17.50 dB at 4 and 23.11 at 32, and 6:1:1:4 for 18 epochs 17.66 and 22.99.
 const SMALLEST: f64 = 6.0;
 const LARGEST: f64 = 4.0;
 const BETWEEN: f64 = 1.0;
