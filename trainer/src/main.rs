@@ -7,16 +7,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use trainer::interrupt;
-use trainer::sweep::SweepError;
-use trainer::train::TrainError;
-use trainer::tune::TuneError;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     openmp::wait_without_spinning();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_interruption(&error) => {
+        // All went well until the user ended it; what the verb says is where it stands.
+        Err(error) if interrupt::requested() => {
             eprintln!("{error}");
             ExitCode::from(interrupt::EXIT_CODE)
         }
@@ -26,11 +24,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Whether all went well until the user ended it.
-fn is_interruption(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(TrainError::Interrupted(_)))
-        || matches!(error.downcast_ref(), Some(TuneError::Interrupted(_)))
-        || matches!(error.downcast_ref(), Some(SweepError::Interrupted { .. }))
 }

@@ -66,6 +66,9 @@ pub enum AutoError {
     Collapse(#[from] CollapseError),
     #[error(transparent)]
     Tune(#[from] TuneError),
+    /// Ctrl-C before the run itself was begun.
+    #[error("interrupted in the trials, of which nothing is kept; start again")]
+    Interrupted,
     /// Too little to hold some out.
     #[error(
         "--auto needs {needed} training items or more to try settings on, and there are {found}; give more data, or a --preset"

@@ -16,6 +16,7 @@ use crate::quality;
 use crate::rank::Ranks;
 use crate::run::Run;
 use crate::spectrum;
+use crate::train::TrainError;
 
 /// Depths of the linear stack, and learning rates of Muon that suit them.
 const DEPTHS: [(usize, f64); 3] = [(0, 0.02), (2, 0.02), (4, 0.01)];
@@ -52,9 +53,12 @@ pub(super) fn run(plan: &Plan, dataset: &Dataset, folder: &Path, device: Device)
         let learning_rate = train_halving(config, &dataset, folder, device)?;
         judge(plan, &dataset, &Run::load(folder, device)?, learning_rate)
     });
-    let trials = trials.collect::<Result<Vec<_>, AutoError>>()?;
+    let trials = trials.collect::<Result<Vec<_>, AutoError>>();
     files::remove_folder(folder)?;
-    Ok(trials)
+    trials.map_err(|error| match error {
+        AutoError::Train(TrainError::Interrupted(_)) => AutoError::Interrupted,
+        error => error,
+    })
 }
 
 fn judge(plan: &Plan, dataset: &Dataset, run: &Run, learning_rate: f64) -> Result<Trial, AutoError> {
