@@ -95,7 +95,7 @@ pub enum OptimizerKind {
 pub enum DecoderKind {
     /// As the encoder, the other way about: for devices that also decode.
     Mirror,
-    /// Larger by far, for a decoder that runs on a gateway. The encoder is the same.
+    /// Twice as wide, for images with more layers too: for a decoder that runs on a gateway. The encoder is the same.
     Gateway,
 }
 

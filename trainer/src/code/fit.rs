@@ -4,7 +4,7 @@
 //! which `error + price * bits` is least, the error being that in the decoder's output. All coefficients then give the same
 //! error for their last bit, and those that could not are not sent. Each point has a price of its own.
 
-use irmae_infer::code::{DEADZONE_NONE, OVERHEAD_LEN};
+use irmae_infer::code::{Code, DEADZONE_NONE, OVERHEAD_LEN};
 use irmae_infer::format::{CodeSpec, VERSION};
 
 use super::CodeTables;
@@ -103,23 +103,33 @@ fn units(spec: &CodeSpec, values: impl Iterator<Item = f32>) -> Vec<i16> {
         .collect()
 }
 
+/// Hands the packet of each of the real-valued `codes` (rows of `rank` values), of at most `max_bytes`, to `take`.
+///
+/// # Panics
+/// Where the tables are not sound.
+fn for_each_packet(tables: &CodeTables, codes: &[f32], max_bytes: usize, mut take: impl FnMut(&Code<'_>, &[u8])) {
+    let code = tables.spec.code().expect("fitted tables are sound");
+    let mut packet = vec![0; code.packet_len_max()];
+    for row in codes.chunks_exact(tables.rank()) {
+        let coefficients = units(&tables.spec, row.iter().copied());
+        let len = code.pack(&coefficients, max_bytes, &mut packet).expect("room for any packet");
+        take(&code, &packet[..len]);
+    }
+}
+
 /// What becomes of real-valued codes (rows of `rank` values) in packets of at most `max_bytes`: the codes that are received, and the packets'
 /// bytes on average.
 ///
 /// # Panics
 /// Where the tables are not sound.
 pub fn measure(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> (Vec<f32>, f64) {
-    let (spec, rank) = (&tables.spec, tables.rank());
-    let code = spec.code().expect("fitted tables are sound");
-    let mut packet = vec![0; code.packet_len_max()];
-    let (mut bytes, mut read) = (0, Vec::with_capacity(codes.len()));
-    let mut received = vec![0; rank];
-    for row in codes.chunks_exact(rank) {
-        let len = code.pack(&units(spec, row.iter().copied()), max_bytes, &mut packet).expect("room for any packet");
-        code.unpack(&packet[..len], &mut received).expect("the packet was just made");
-        bytes += len;
-        read.extend(received.iter().zip(&spec.resolutions).map(|(&c, &resolution)| f32::from(c) * resolution));
-    }
+    let rank = tables.rank();
+    let (mut bytes, mut read, mut received) = (0, Vec::with_capacity(codes.len()), vec![0; rank]);
+    for_each_packet(tables, codes, max_bytes, |code, packet| {
+        code.unpack(packet, &mut received).expect("the packet was just made");
+        bytes += packet.len();
+        read.extend(received.iter().zip(&tables.spec.resolutions).map(|(&c, &resolution)| f32::from(c) * resolution));
+    });
     (read, bytes as f64 / (codes.len() / rank).max(1) as f64)
 }
 
@@ -128,15 +138,9 @@ pub fn measure(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> (Vec<f32
 /// # Panics
 /// Where the tables are not sound.
 pub(crate) fn use_of_points(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> Vec<f64> {
-    let (spec, rank) = (&tables.spec, tables.rank());
-    let code = spec.code().expect("fitted tables are sound");
-    let mut packet = vec![0; code.packet_len_max()];
-    let mut shares = vec![0.0; code.points()];
-    let each = 1.0 / (codes.len() / rank) as f64;
-    for row in codes.chunks_exact(rank) {
-        code.pack(&units(spec, row.iter().copied()), max_bytes, &mut packet).expect("room for any packet");
-        shares[usize::from(packet[0])] += each;
-    }
+    let mut shares = vec![0.0; tables.spec.deadzones.len()];
+    let each = 1.0 / (codes.len() / tables.rank()) as f64;
+    for_each_packet(tables, codes, max_bytes, |_, packet| shares[usize::from(packet[0])] += each);
     shares
 }
 
