@@ -126,7 +126,7 @@ fn choose(run: &Run, collapse: &Collapse<'_>, error: &PrefixError<'_>, choice: R
     let full_mse = error.at(latent);
     let within = fewest_within(latent, full_mse, error);
     let Decision { rank, reason } = match choice {
-        RankChoice::Auto => Decision::of(&ranks, within, |rank| error.at(rank) / full_mse),
+        RankChoice::Auto => Decision::of(variances, within, |rank| error.at(rank) / full_mse),
         RankChoice::Fixed(rank) => Decision { rank, reason: "asked for".into() },
         RankChoice::Energy(share) => Decision {
             rank: rank::energy(variances, share).max(1),
@@ -183,7 +183,7 @@ pub fn measure(model: &Model, data: &DeviceData) -> Measured {
     let error = PrefixError::new(&full, data, ERROR_ITEMS);
     let full_mse = error.at(latent);
     let distortion = fewest_within(latent, full_mse, &error);
-    let Decision { rank, reason } = Decision::of(&ranks, distortion, |rank| error.at(rank) / full_mse);
+    let Decision { rank, reason } = Decision::of(&collapse.variances, distortion, |rank| error.at(rank) / full_mse);
     Measured { ranks, distortion, auto: rank, reason, singular_values: collapse.variances.clone() }
 }
 

@@ -15,6 +15,8 @@ pub const OPTIMIZER: &str = "optimizer.safetensors";
 pub const HISTORY: &str = "history.jsonl";
 /// What was tried before a run was trained.
 pub const AUTO: &str = "auto.json";
+/// What `trainer train --auto` has tried so far.
+pub const TRIALS: &str = "trials.json";
 /// Singular values and ranks.
 pub const SPECTRUM: &str = "spectrum.json";
 /// Plot of the singular values.
@@ -39,6 +41,8 @@ pub const COLLAPSED: &str = "collapsed";
 pub const TUNED: &str = "tuned";
 /// Folder of a tuning under way.
 pub const TUNING: &str = "tuning";
+/// The folder, inside an automatic run, of a trial that is under way.
+pub const TRIAL: &str = "trial";
 
 /// Why a file of a run could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +160,7 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), FileError> {
 /// Those of `write`, and when the folder cannot be replaced. The old one still stands then.
 pub fn replace_folder(folder: &Path, write: impl FnOnce(&Path) -> Result<(), FileError>) -> Result<(), FileError> {
     let io_error = |error| FileError::writing(folder, error);
+    std::fs::create_dir_all(parent(folder)).map_err(io_error)?;
     let staged = staging(0o777).tempdir_in(parent(folder)).map_err(io_error)?;
     write(staged.path())?;
     remove_folder(folder)?;
@@ -204,7 +209,7 @@ pub fn prepare_output(folder: &Path, overwrite: bool) -> Result<(), FileError> {
         return Err(FileError::NotEmpty { path: folder.to_path_buf() });
     }
     if occupied {
-        remove_run_files(folder).map_err(io_error)?;
+        remove_run(folder)?;
     }
     std::fs::create_dir_all(folder).map_err(io_error)
 }
@@ -224,21 +229,32 @@ pub fn remove_folder(folder: &Path) -> Result<(), FileError> {
 pub(crate) fn discard_unstarted(folder: &Path) {
     if !folder.join(OPTIMIZER).exists() {
         // A failure is being reported already; one in tidying up would say nothing more.
-        let _ = remove_run_files(folder);
+        let _ = remove_training(folder);
         let _ = std::fs::remove_dir(folder);
     }
 }
 
+/// Removes what a training writes into `folder`, which is then as if it had not been.
+///
+/// # Errors
+/// When the system does not let it go.
+pub fn remove_training(folder: &Path) -> Result<(), FileError> {
+    remove_files(folder, &[CONFIG, MODEL, OPTIMIZER, HISTORY]).map_err(|error| FileError::writing(folder, error))
+}
+
 /// Removes what a run writes and nothing else: a wrong `--out --overwrite` must not cost anyone their files.
-fn remove_run_files(folder: &Path) -> io::Result<()> {
-    let gone = |result: io::Result<()>| match result {
+fn remove_run(folder: &Path) -> Result<(), FileError> {
+    remove_training(folder)?;
+    let results = remove_files(folder, &[SPECTRUM, SPECTRUM_PLOT, AUTO, TRIALS]);
+    results.map_err(|error| FileError::writing(folder, error))?;
+    [COLLAPSED, TUNED, TUNING, TRIAL].iter().try_for_each(|name| remove_folder(&folder.join(name)))
+}
+
+fn remove_files(folder: &Path, names: &[&str]) -> io::Result<()> {
+    names.iter().try_for_each(|name| match std::fs::remove_file(folder.join(name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    };
-    for name in [CONFIG, MODEL, OPTIMIZER, HISTORY, SPECTRUM, SPECTRUM_PLOT, AUTO] {
-        gone(std::fs::remove_file(folder.join(name)))?;
-    }
-    [COLLAPSED, TUNED, TUNING].iter().try_for_each(|name| gone(std::fs::remove_dir_all(folder.join(name))))
+    })
 }
 
 #[cfg(test)]

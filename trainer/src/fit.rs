@@ -131,7 +131,7 @@ impl Fit<'_> {
 
     /// What to say of an interruption at `place`; `run` is what to resume.
     pub fn interrupted(&self, place: &Place, run: &Path) -> Interrupted {
-        Interrupted { run: run.into(), epoch: place.epoch + 1, step: place.step, steps: self.steps_an_epoch() }
+        Interrupted { run: Some(run.into()), epoch: place.epoch + 1, step: place.step, steps: self.steps_an_epoch() }
     }
 
     /// Makes torch's random numbers those of the step at `place`.

@@ -12,19 +12,26 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// A training that was interrupted and saved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "interrupted in epoch {epoch} after step {step} of {steps}, and saved; go on with `trainer resume {run}`",
-    run = run.display()
-)]
+#[error("interrupted in epoch {epoch} after step {step} of {steps}, and saved; {}", self.how())]
 pub struct Interrupted {
-    /// The run.
-    pub run: PathBuf,
+    /// The run to resume; without one, what was asked for goes on when it is asked for again.
+    pub run: Option<PathBuf>,
     /// Epoch, from 1.
     pub epoch: usize,
     /// Steps of it that are done.
     pub step: usize,
     /// Steps that it has.
     pub steps: usize,
+}
+
+impl Interrupted {
+    /// How to go on.
+    fn how(&self) -> String {
+        match &self.run {
+            Some(run) => format!("go on with `trainer resume {}`", run.display()),
+            None => "give the same command again to go on".into(),
+        }
+    }
 }
 
 /// From now on the first SIGINT, SIGTERM or SIGHUP is only [noted](requested); the second ends the program at once.

@@ -8,7 +8,7 @@
 //! 4. [`collapse`] folds the linear stack into one matrix, rotates the code onto its principal axes and cuts it.
 //! 5. [`tune`] trains what is left at its rank, with the code's quantiser ([`code`]) in the loop.
 //!
-//! [`auto`] goes all the way by itself. [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
+//! [`packet_run`] goes from 2 to 5 in one go, and [`auto`] finds the settings as well. [`baseline`] has linear codes to compare with, [`methods`] other ways to train an autoencoder.
 //! [`generate`] makes new items of codes, [`downstream`] classifies them, [`reproduce`] puts it all into a [`report`].
 
 pub mod auto;
@@ -39,6 +39,7 @@ pub mod methods;
 pub mod model;
 pub mod network;
 pub mod optim;
+pub mod packet_run;
 pub mod params;
 pub mod plot;
 pub mod presets;

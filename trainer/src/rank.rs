@@ -65,29 +65,33 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// From all rules: the rank at the gap where that is clear and the decoder agrees, else the least that reconstructs well.
+    /// From all rules: the first clear gap at which the decoder lets the code be cut, else the least that reconstructs well.
+    ///
+    /// The first and not the largest: directions between two gaps are a residue that training has not driven out yet.
     ///
     /// `within` directions are the fewest that reconstruct within 1 % of all of them, and `error_ratio` is what a rank costs: its mean
     /// squared error over that of all directions.
-    pub fn of(ranks: &Ranks, within: usize, error_ratio: impl Fn(usize) -> f64) -> Decision {
-        let Ranks { gap, gap_ratio, energy, .. } = *ranks;
+    pub fn of(variances: &[f64], within: usize, error_ratio: impl Fn(usize) -> f64) -> Decision {
         let fewest = format!("{within} coefficients are the fewest that reconstruct within 1 % of the whole code");
-        if gap == 0 || gap_ratio < CLEAR_GAP {
-            let reason = format!("no gap is clear (the largest is a factor of {gap_ratio:.1}, after {gap}); {fewest}");
-            return Decision { rank: within, reason };
-        }
-        let factor = format!("a factor of {gap_ratio:.0} after coefficient {gap}");
-        let ratio = error_ratio(gap);
-        if ratio > GAP_COST {
+        let Ranks { gap, gap_ratio, energy, .. } = Ranks::of(variances);
+        let clear = gaps(variances).filter(|&(_, ratio)| ratio >= CLEAR_GAP);
+        let mut costs = clear.map(|(rank, factor)| (rank, factor, error_ratio(rank)));
+        if let Some((rank, factor, ratio)) = costs.find(|&(.., ratio)| ratio <= GAP_COST) {
+            let held = if energy <= rank { "holds" } else { "holds less than" };
             let cost = 100.0 * (ratio - 1.0);
-            let reason = format!("a cut at the gap ({factor}) would cost {cost:.1} % of error; {fewest}");
-            return Decision { rank: within, reason };
+            let reason = format!(
+                "a clear gap, a factor of {factor:.0} after coefficient {rank}, which costs {cost:+.1} % of error and {held} 99.9 % of the variance"
+            );
+            return Decision { rank, reason };
         }
-        let held = if energy <= gap { "holds" } else { "holds less than" };
-        let cost = 100.0 * (ratio - 1.0);
-        let reason =
-            format!("a clear gap, {factor}, which costs {cost:+.1} % of error and {held} 99.9 % of the variance");
-        Decision { rank: gap, reason }
+        let largest = format!("a factor of {gap_ratio:.1} after coefficient {gap}");
+        let reason = if gap == 0 || gap_ratio < CLEAR_GAP {
+            format!("no gap is clear (the largest is {largest}); {fewest}")
+        } else {
+            let cost = 100.0 * (error_ratio(gap) - 1.0);
+            format!("a cut at the gap ({largest}) would cost {cost:.1} % of error; {fewest}")
+        };
+        Decision { rank: within, reason }
     }
 }
 
@@ -111,14 +115,19 @@ pub fn numerical(variances: &[f64], threshold: f64) -> usize {
     variances.iter().filter(|&&variance| variance > 0.0 && variance >= threshold * largest).count()
 }
 
-/// Position and size of the largest ratio of neighbours.
-fn gap(variances: &[f64]) -> (usize, f64) {
+/// Position and size of the ratios of neighbours, among directions that carry something.
+fn gaps(variances: &[f64]) -> impl Iterator<Item = (usize, f64)> {
     let (floor, noise) = (GAP_FLOOR * largest(variances), ROUNDING * largest(variances));
-    let ratio = |(k, pair): (usize, &[f64])| (k + 1, pair[0] / pair[1].max(noise));
-    let carrying = |&(_, pair): &(usize, &[f64])| pair[0] > 0.0 && pair[0] >= floor;
-    let ratios = variances.windows(2).enumerate().filter(carrying).map(ratio);
+    let ratio = move |(k, pair): (usize, &[f64])| (k + 1, pair[0] / pair[1].max(noise));
+    let carrying = move |&(_, pair): &(usize, &[f64])| pair[0] > 0.0 && pair[0] >= floor;
+    variances.windows(2).enumerate().filter(carrying).map(ratio)
+}
+
+/// The largest of them.
+fn gap(variances: &[f64]) -> (usize, f64) {
     // A code of one direction has no neighbours to compare.
-    ratios.fold((numerical(variances, GAP_FLOOR).min(1), 1.0), |best, next| if next.1 > best.1 { next } else { best })
+    let none = (numerical(variances, GAP_FLOOR).min(1), 1.0);
+    gaps(variances).fold(none, |best, next| if next.1 > best.1 { next } else { best })
 }
 
 fn effective(variances: &[f64]) -> f64 {
@@ -158,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_clear_gap_decides_unless_the_decoder_needs_what_is_behind_it() {
-        let clear = Ranks::of(&[4.0, 3.0, 2.0, 1e-3, 9e-4]);
-        let decide = |ranks, ratio| Decision::of(ranks, 4, move |_| ratio);
+        let clear = [4.0, 3.0, 2.0, 1e-3, 9e-4];
+        let decide = |variances: &[f64], ratio| Decision::of(variances, 4, move |_| ratio);
         assert_eq!(decide(&clear, 1.002).rank, 3);
         assert!(
             decide(&clear, 1.002)
@@ -169,10 +178,20 @@ mod tests {
         let needed = decide(&clear, 1.5);
         assert_eq!(needed.rank, 4);
         assert!(needed.reason.contains("would cost 50.0 %"), "{}", needed.reason);
-        let even = decide(&Ranks::of(&[4.0, 3.0, 2.0, 1.5, 1.0]), 1.0);
+        let even = decide(&[4.0, 3.0, 2.0, 1.5, 1.0], 1.0);
         assert_eq!(even.rank, 4);
         assert!(even.reason.starts_with("no gap is clear (the largest is a factor of 1.5"), "{}", even.reason);
-        assert_eq!(Decision::of(&Ranks::of(&[0.0, 0.0]), 1, |_| f64::NAN).rank, 1);
+        assert_eq!(Decision::of(&[0.0, 0.0], 1, |_| f64::NAN).rank, 1);
+    }
+
+    #[test]
+    fn of_several_clear_gaps_the_first_that_costs_little_decides() {
+        // Of shapes of 7 dimensions: a residue of two directions before the largest gap.
+        let variances = [11.0, 10.0, 9.1, 3.7, 2.6, 0.21, 0.18, 1e-2, 4e-3, 1e-6];
+        let cost = |rank: usize| if rank < 7 { 1.6 } else { 1.001 };
+        let decision = Decision::of(&variances, 7, cost);
+        assert_eq!((decision.rank, Ranks::of(&variances).gap), (7, 9));
+        assert!(decision.reason.starts_with("a clear gap, a factor of 18 after coefficient 7"), "{}", decision.reason);
     }
 
     #[test]

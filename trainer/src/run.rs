@@ -36,7 +36,7 @@ pub enum RunError {
         /// The configuration.
         path: PathBuf,
         /// What is wrong.
-        problem: NetworkError,
+        problem: Box<NetworkError>,
     },
 }
 
@@ -47,7 +47,8 @@ impl Run {
     /// When a file is missing or damaged, or the weights are not those of the configuration.
     pub fn load(folder: &Path, device: Device) -> Result<Self, RunError> {
         let config = RunConfig::load(folder)?;
-        let network_error = |problem| RunError::Network { path: folder.join(files::CONFIG), problem };
+        let network_error =
+            |problem| RunError::Network { path: folder.join(files::CONFIG), problem: Box::new(problem) };
         config.network.check().map_err(network_error)?;
         let model = Model::zeros(&config.network, device);
         load_weights(&model, &folder.join(files::MODEL))?;

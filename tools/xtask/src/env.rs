@@ -57,10 +57,11 @@ impl Env {
 
     /// The libtorch to build with; torch-sys asks in the same order.
     pub(crate) fn libtorch(&self) -> Libtorch {
-        if var_os("LIBTORCH_USE_PYTORCH").is_some() {
+        let set = |name| var_os(name).filter(|value| !value.is_empty());
+        if set("LIBTORCH_USE_PYTORCH").is_some() {
             return Libtorch::Python;
         }
-        match var_os("LIBTORCH") {
+        match set("LIBTORCH") {
             Some(folder) => Libtorch::Given(folder.into()),
             None => Libtorch::Cached(self.cache.join(format!("libtorch-{LIBTORCH_VERSION}"))),
         }

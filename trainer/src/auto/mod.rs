@@ -7,7 +7,7 @@
 //!    is also the better one in few bytes.
 //! 3. The best is trained on all training items, collapsed with its whole code and tuned for the packets.
 //!
-//! A loss that is lost is tried again at half the rate.
+//! A loss that is lost is tried again at half the rate. What is interrupted goes on from where it was ([`resume`]).
 
 mod plan;
 mod trials;
@@ -19,21 +19,16 @@ use serde::Serialize;
 use tch::Device;
 
 use crate::code::BytesError;
-use crate::config::{DecoderKind, RunConfig};
-use crate::cut::{CollapseError, RankChoice, collapse_run};
-use crate::data::Dataset;
+use crate::config::DecoderKind;
+use crate::data::{DataSpec, Dataset};
 use crate::draft::DraftError;
 use crate::files::{self, FileError};
-use crate::fit::Diverged;
-use crate::run::{Run, RunError};
-use crate::train::{self, TrainError};
-use crate::tune::{TuneError, TuneOptions, TuneReport, tune};
+use crate::packet_run::{self, PacketRunError};
+use crate::run::RunError;
+use crate::tune::{TuneOptions, TuneReport};
 
 pub use plan::{Plan, Steps};
 pub use trials::Trial;
-
-/// A learning rate is halved so often before a training is given up.
-const HALVINGS: u32 = 4;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,16 +54,9 @@ pub enum AutoError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Train(#[from] TrainError),
-    #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
-    Collapse(#[from] CollapseError),
-    #[error(transparent)]
-    Tune(#[from] TuneError),
-    /// Ctrl-C before the run itself was begun.
-    #[error("interrupted in the trials, of which nothing is kept; start again")]
-    Interrupted,
+    PacketRun(#[from] PacketRunError),
     /// Too little to hold some out.
     #[error(
         "--auto needs {needed} training items or more to try settings on, and there are {found}; give more data, or a --preset"
@@ -101,41 +89,71 @@ pub struct AutoReport {
 /// Trains, collapses and tunes a run by `plan` in `folder`, which must be [prepared](files::prepare_output).
 ///
 /// # Errors
-/// When the data does not fit the preset, a loss is lost at every rate, or a file cannot be written; after an [interruption](crate::interrupt) of
-/// the training or the tuning, `trainer resume` goes on with that.
+/// When the data does not fit the preset, a loss is lost at every rate, or a file cannot be written; after an
+/// [interruption](crate::interrupt) [`resume`] goes on.
 pub fn train_auto(plan: Plan, dataset: &Dataset, folder: &Path, device: Device) -> Result<AutoReport, AutoError> {
-    let trials = trials::run(&plan, dataset, &folder.join("trials"), device)?;
-    let best = trials.iter().min_by(|a, b| a.log_error.total_cmp(&b.log_error)).expect("a depth at least").clone();
+    trials::save(&plan, &[], folder)?;
+    go_on(plan, Vec::new(), dataset, folder, device)
+}
 
+/// Whether an automatic run lies in `folder` that is not finished.
+pub fn is_under_way(folder: &Path) -> bool {
+    folder.join(files::TRIALS).exists() && !folder.join(files::AUTO).exists()
+}
+
+/// The data of the automatic run in `folder`.
+///
+/// # Errors
+/// When its record is damaged.
+pub fn data_of(folder: &Path) -> Result<DataSpec, AutoError> {
+    Ok(record(folder)?.0.data)
+}
+
+/// Goes on with the automatic run in `folder`.
+///
+/// # Errors
+/// As [`train_auto`], and when its record is damaged.
+pub fn resume(dataset: &Dataset, folder: &Path, device: Device) -> Result<AutoReport, AutoError> {
+    let (plan, tried) = record(folder)?;
+    go_on(plan, tried, dataset, folder, device)
+}
+
+fn record(folder: &Path) -> Result<(Plan, Vec<Trial>), FileError> {
+    files::read_json(&folder.join(files::TRIALS))
+}
+
+fn go_on(
+    plan: Plan,
+    tried: Vec<Trial>,
+    dataset: &Dataset,
+    folder: &Path,
+    device: Device,
+) -> Result<AutoReport, AutoError> {
+    let trials = trials::go_on(&plan, tried, dataset, folder, device).map_err(|error| error.of_run(folder))?;
+    let best = trials.iter().min_by(|a, b| a.log_error.total_cmp(&b.log_error)).expect("a depth at least").clone();
     let config = plan.config(dataset, best.linear_layers, best.learning_rate, plan.train_epochs)?;
-    let learning_rate = train_halving(config, dataset, folder, device)?;
-    let whole = RankChoice::Fixed(plan.latent);
-    let collapsed = collapse_run(&Run::load(folder, device)?, dataset, whole)?.folder;
-    let tuning = TuneOptions {
+    let tuning = |learning_rate| TuneOptions {
         epochs: plan.tune_epochs,
         // The rate of training would undo what was learned.
         learning_rate: learning_rate / 2.0,
         batch_size: plan.batch_size,
         bytes: plan.bytes.clone(),
     };
-    let tuned = tune(&Run::load(&collapsed, device)?, dataset, &tuning)?;
+    let (learning_rate, tuned) = packet_run::complete(config, tuning, dataset, folder, device)?;
     let linear_layers = best.linear_layers;
     let report = AutoReport { run: folder.into(), plan, trials, linear_layers, learning_rate, tuned };
     files::write_json(&folder.join(files::AUTO), &report)?;
     Ok(report)
 }
 
-/// Trains a run in `folder`, at half the rate as long as the loss is lost. Returns the rate.
-fn train_halving(mut config: RunConfig, dataset: &Dataset, folder: &Path, device: Device) -> Result<f64, AutoError> {
-    for halvings in 0.. {
-        files::prepare_output(folder, true)?;
-        match train::train(config.clone(), dataset, folder, device, None) {
-            Ok(_) => break,
-            Err(TrainError::Diverged(Diverged { .. })) if halvings < HALVINGS => config.training.learning_rate /= 2.0,
-            Err(error) => return Err(error.into()),
+impl AutoError {
+    /// What was interrupted in a trial goes on with the whole run.
+    fn of_run(self, run: &Path) -> Self {
+        match self {
+            Self::PacketRun(error) => Self::PacketRun(error.of_run(Some(run))),
+            error => error,
         }
     }
-    Ok(config.training.learning_rate)
 }
 
 impl fmt::Display for AutoReport {
@@ -162,7 +180,6 @@ impl fmt::Display for AutoReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::DataSpec;
     use crate::testing;
 
     fn options(bytes: &[usize]) -> AutoOptions {
@@ -185,18 +202,31 @@ mod tests {
         assert!(depths.iter().all(|&depth| error(report.linear_layers) <= error(depth)));
         assert_eq!(report.tuned.packets.iter().map(|packets| packets.bytes).collect::<Vec<_>>(), [3, 6]);
         assert!(run.join(files::TUNED).join(files::CODE).exists() && run.join(files::AUTO).exists());
-        assert!(!run.join("trials").exists(), "only the run is left");
+        assert!(!run.join(files::TRIAL).exists() && !is_under_way(&run), "only the run is left");
     }
 
     #[test]
-    fn a_lost_loss_is_tried_again_at_half_the_rate() {
+    fn what_is_taken_up_after_a_trial_or_in_training_ends_the_same() {
         let dataset = testing::dataset();
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = testing::config(&dataset);
-        config.training.learning_rate = 1e30;
-        let error = train_halving(config.clone(), &dataset, folder.path(), Device::Cpu).unwrap_err();
-        assert!(matches!(error, AutoError::Train(TrainError::Diverged(_))), "1e30 is lost however often it is halved");
-        config.training.learning_rate = 3e-3;
-        assert_eq!(train_halving(config, &dataset, folder.path(), Device::Cpu).unwrap(), 3e-3);
+        let root = tempfile::tempdir().unwrap();
+        let [whole, resumed] = ["whole", "resumed"].map(|name| root.path().join(name));
+        let plan = || Plan::new(DataSpec::new("rectangles"), &dataset, &options(&[3])).unwrap();
+        let expected = train_auto(plan(), &dataset, &whole, Device::Cpu).unwrap();
+        assert!(!is_under_way(&whole) && data_of(&whole).unwrap() == DataSpec::new("rectangles"));
+
+        trials::save(&plan(), &expected.trials[..1], &resumed).unwrap();
+        assert!(is_under_way(&resumed));
+        let report = resume(&dataset, &resumed, Device::Cpu).unwrap();
+        // What tuning draws at random it shares with other tests.
+        let outcome = |report: &AutoReport| (report.trials.clone(), report.learning_rate, report.tuned.psnr_db_before);
+        assert_eq!(outcome(&report), outcome(&expected));
+        let weights = |run: &Path| files::read(&run.join(files::MODEL)).unwrap();
+        assert!(weights(&resumed) == weights(&whole), "the same weights before tuning");
+
+        // As if it had been interrupted in the tuning, of which nothing was saved.
+        files::remove_folder(&resumed.join(files::TUNED)).unwrap();
+        std::fs::remove_file(resumed.join(files::AUTO)).unwrap();
+        let report = resume(&dataset, &resumed, Device::Cpu).unwrap();
+        assert_eq!(outcome(&report), outcome(&expected));
     }
 }

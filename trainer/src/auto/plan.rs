@@ -1,6 +1,6 @@
 //! What follows from the data and the packets alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AutoError, AutoOptions};
 use crate::code;
@@ -39,12 +39,12 @@ impl Default for Steps {
 }
 
 /// How a data set is going to be trained on, but for depth and learning rate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The data.
     pub data: DataSpec,
     /// The network.
-    pub preset: &'static str,
+    pub preset: String,
     /// Its decoder.
     pub decoder: DecoderKind,
     /// Size of its code, before those coefficients are left out that are never sent.
@@ -83,7 +83,7 @@ impl Plan {
         let epochs = |steps: usize| steps.div_ceil(items.div_ceil(batch_size)).max(1);
         Ok(Self {
             data,
-            preset,
+            preset: preset.into(),
             decoder: options.decoder,
             latent,
             bytes,
@@ -116,7 +116,7 @@ impl Plan {
         };
         let mut network = NetworkDraft::sizes(Some(self.latent), Some(linear_layers));
         network.decoder_kind = Some(self.decoder);
-        Ok(Draft::new(Some(self.preset.into()), self.data.clone().into(), training, network).resolve(dataset)?)
+        Ok(Draft::new(Some(self.preset.clone()), self.data.clone().into(), training, network).resolve(dataset)?)
     }
 }
 
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn shapes_from_windows_of_64_to_colour_images_have_plans() {
         let small = plan(400, [1, 1, 64], &[8]).unwrap();
-        assert_eq!((small.preset, small.latent, small.batch_size), ("micro-1d", 24, 16));
+        assert_eq!((small.preset.as_str(), small.latent, small.batch_size), ("micro-1d", 24, 16));
         assert_eq!((small.train_epochs, small.tune_epochs), (56, 160), "25 steps an epoch");
         let large = plan(20_000, [3, 64, 64], &[]).unwrap();
-        assert_eq!((large.preset, large.latent, large.batch_size), ("radio-image", 96, 256));
+        assert_eq!((large.preset.as_str(), large.latent, large.batch_size), ("radio-image", 96, 256));
         assert_eq!(large.train_epochs, 18);
         assert_eq!(plan(60, [1, 1, 16], &[250]).unwrap().latent, 16, "no more than an item has values");
     }

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use super::{AutoError, Plan, train_halving};
+use super::{AutoError, Plan};
 use crate::batches::DeviceData;
 use crate::code::Quantizer;
 use crate::collapse::Collapse;
 use crate::data::Dataset;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::model::Model;
+use crate::packet_run::train_halving;
 use crate::quality;
 use crate::rank::Ranks;
 use crate::run::Run;
 use crate::spectrum;
-use crate::train::TrainError;
 
 /// Depths of the linear stack, and learning rates of Muon that suit them.
 const DEPTHS: [(usize, f64); 3] = [(0, 0.02), (2, 0.02), (4, 0.01)];
@@ -27,7 +27,7 @@ const HELD_OUT_MAX: usize = 4000;
 const SPECTRUM_ITEMS: usize = 2048;
 
 /// What a depth reaches.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Linear layers.
     pub linear_layers: usize,
@@ -41,24 +41,33 @@ pub struct Trial {
     pub log_error: f64,
 }
 
-/// Tries each depth; `folder` is in use meanwhile.
-pub(super) fn run(plan: &Plan, dataset: &Dataset, folder: &Path, device: Device) -> Result<Vec<Trial>, AutoError> {
-    let items = dataset.train.len();
+/// Tries the depths that `tried` does not have yet; what is under way lies in the `trial` folder of `run`, and what is judged in its `trials.json`.
+pub(super) fn go_on(
+    plan: &Plan,
+    mut tried: Vec<Trial>,
+    dataset: &Dataset,
+    run: &Path,
+    device: Device,
+) -> Result<Vec<Trial>, AutoError> {
+    let (items, folder) = (dataset.train.len(), run.join(files::TRIAL));
     let held_out = (items / HELD_OUT).clamp(1, HELD_OUT_MAX);
     let (train, test) = dataset.train.clone().split_at(items - held_out);
     let dataset = Dataset { train, test, ..dataset.clone() };
-    let trials = DEPTHS.iter().map(|&(linear_layers, learning_rate)| {
+    for &(linear_layers, learning_rate) in &DEPTHS[tried.len()..] {
         eprintln!("trial of {linear_layers} linear layers");
         let config = plan.config(&dataset, linear_layers, learning_rate, plan.trial_epochs)?;
-        let learning_rate = train_halving(config, &dataset, folder, device)?;
-        judge(plan, &dataset, &Run::load(folder, device)?, learning_rate)
-    });
-    let trials = trials.collect::<Result<Vec<_>, AutoError>>();
-    files::remove_folder(folder)?;
-    trials.map_err(|error| match error {
-        AutoError::Train(TrainError::Interrupted(_)) => AutoError::Interrupted,
-        error => error,
-    })
+        let learning_rate = train_halving(config, &dataset, &folder, device)?;
+        tried.push(judge(plan, &dataset, &Run::load(&folder, device)?, learning_rate)?);
+        // First: the next trial would take it up.
+        files::remove_folder(&folder)?;
+        save(plan, &tried, run)?;
+    }
+    Ok(tried)
+}
+
+/// Keeps what has been tried by `plan`.
+pub(super) fn save(plan: &Plan, tried: &[Trial], run: &Path) -> Result<(), FileError> {
+    files::write_json(&run.join(files::TRIALS), &(plan, tried))
 }
 
 fn judge(plan: &Plan, dataset: &Dataset, run: &Run, learning_rate: f64) -> Result<Trial, AutoError> {

@@ -6,6 +6,7 @@ use clap::Args;
 use trainer::config::DecoderKind;
 use trainer::data::{self, DataSpec};
 use trainer::draft::{Draft, NetworkDraft, TrainingDraft};
+use trainer::interrupt;
 use trainer::rd::{self, Contender, Settings};
 
 use super::Common;
@@ -66,6 +67,7 @@ pub(super) struct Rd {
 impl Rd {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
+        interrupt::listen();
         let data = self.data.draft();
         let mut draft = Draft::new(self.preset.clone(), data, TrainingDraft::default(), NetworkDraft::default());
         if self.quick {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use trainer::interrupt;
 use trainer::methods::Method;
 use trainer::reproduce::{self, Findings, Part, Request, Study};
 
@@ -11,7 +12,7 @@ use super::Common;
 /// The IRMAE paper's experiments: spectra, ranks, generation, classification, ablations; one page and one JSON
 ///
 /// Writes report.html and report.json into the output folder, beside a folder for every method and seed. It can be stopped at any time and
-/// started again with the same words: what is finished is kept. How long it will take is said first.
+/// started again with the same words: it goes on where it was. How long it will take is said first.
 #[derive(Args)]
 #[command(after_help = "Example:\n  trainer reproduce shapes --quick\n  \
     trainer reproduce mnist --epochs 20 --seeds 3 --device cuda --out runs/mnist\n  \
@@ -55,6 +56,7 @@ pub(super) struct Reproduce {
 impl Reproduce {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let device = self.common.device()?;
+        interrupt::listen();
         let default = format!("reproduce-{}{}", self.study.name(), if self.quick { "-quick" } else { "" });
         let request = Request {
             study: self.study,

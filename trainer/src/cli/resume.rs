@@ -2,11 +2,11 @@
 
 use clap::Args;
 use trainer::run::Run;
-use trainer::{files, interrupt, train, tune};
+use trainer::{auto, data, files, interrupt, train, tune};
 
 use super::{Common, RunArg, data_of};
 
-/// Continue an interrupted training or tuning, or train a finished run further
+/// Continue an interrupted training, tuning or --auto, or train a finished run further
 ///
 /// On the CPU what was interrupted ends exactly as it would have without the interruption. Training removes RUN/collapsed and
 /// RUN/tuned, which were made from the earlier weights.
@@ -27,6 +27,10 @@ impl Resume {
         let device = self.common.device()?;
         interrupt::listen();
         let folder = &self.run.run;
+        if self.epochs.is_none() && auto::is_under_way(folder) {
+            let report = auto::resume(&data::load(&auto::data_of(folder)?)?, folder, device)?;
+            return super::train::print_auto(&report, device, &self.common);
+        }
         if self.epochs.is_none() && folder.join(files::TUNING).exists() {
             let collapsed = Run::load(&folder.join(files::COLLAPSED), device)?;
             let report = tune::resume(&collapsed, &data_of(folder)?)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 use irmae_infer::format::Precision;
-use trainer::auto::{self, AutoOptions, Plan, Steps};
+use trainer::auto::{self, AutoOptions, AutoReport, Plan, Steps};
 use trainer::config::{DecoderKind, OptimizerKind, Schedule, StackInit};
 use trainer::draft::{Draft, NetworkDraft, TrainingDraft};
 use trainer::export::Subject;
@@ -125,15 +125,7 @@ impl Train {
         let plan = Plan::new(spec, &dataset, &options)?;
         files::prepare_output(&self.out, self.overwrite)?;
         let report = auto::train_auto(plan, &dataset, &self.out, device)?;
-        let exported = Subject::open(&self.out, &[], device)?.write(Precision::I8, &self.out.join("export-i8"))?;
-        let text = format!(
-            "{report}\nexported to {}, encoder {} bytes of flash; next: trainer eval {} --model {}",
-            exported.folder.display(),
-            exported.encoder.flash_bytes,
-            self.out.display(),
-            exported.folder.display()
-        );
-        self.common.print(&report, text)
+        print_auto(&report, device, &self.common)
     }
 
     /// What the command line says.
@@ -154,6 +146,19 @@ impl Train {
         network.decoder_kind = self.decoder;
         Draft::new(self.preset.clone(), self.data.draft(), training, network)
     }
+}
+
+/// Exports what an automatic run has come to, and prints what was done.
+pub(super) fn print_auto(report: &AutoReport, device: tch::Device, common: &Common) -> anyhow::Result<()> {
+    let exported = Subject::open(&report.run, &[], device)?.write(Precision::I8, &report.run.join("export-i8"))?;
+    let text = format!(
+        "{report}\nexported to {}, encoder {} bytes of flash; next: trainer eval {} --model {}",
+        exported.folder.display(),
+        exported.encoder.flash_bytes,
+        report.run.display(),
+        exported.folder.display()
+    );
+    common.print(report, text)
 }
 
 /// The summary of a training, for people.

@@ -11,14 +11,14 @@
 //! | `nested` | the decoder sees the first k coefficients alone, k drawn at random (Rippel, Gelbart and Adams, 2014) |
 //!
 //! Whatever the method, a plain [`Model`] comes of it, which collapses, exports and evaluates like any other.
-//! `objective` has what is minimised, `plain` makes the model, `subspace` cuts codes for `rrae`.
+//! `objective` has what is minimised, `plain` makes the model, `subspace` cuts codes for `rrae`, `under_way` keeps what is interrupted.
 
 mod objective;
 mod plain;
 mod subspace;
+mod under_way;
 
 use std::path::Path;
-use std::time::Instant;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -29,12 +29,14 @@ use crate::config::{RunConfig, TrainingError};
 use crate::data::{Dataset, RawItems};
 use crate::files::FileError;
 use crate::fit::{Diverged, Fit};
+use crate::interrupt::{self, Interrupted};
 use crate::model::Model;
 use crate::optim::Optimizer;
 use crate::progress::Progress;
 use crate::{run, train};
 
 use objective::Objective;
+use under_way::UnderWay;
 
 /// A way to train an autoencoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -110,6 +112,12 @@ pub enum MethodError {
         /// Size of the code.
         latent: usize,
     },
+    /// Ctrl-C; all is saved.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// What comes of a training.
@@ -182,64 +190,67 @@ impl Recipe {
     }
 }
 
-/// Trains the network of `config` by `recipe`, a [`Method`] or one with other constants. Of `config.network`, methods without a linear
-/// stack take encoder and decoder alone. Encoders and decoders start alike whatever the method, but for `vae`'s.
+/// Trains the network of `config` by `recipe`, a [`Method`] or one with other constants, and leaves it in `folder` as a run that collapses,
+/// exports and evaluates. Of `config.network`, methods without a linear stack take encoder and decoder alone. Encoders and decoders start
+/// alike whatever the method, but for `vae`'s.
+///
+/// What was interrupted goes on when the same is asked for again, and on the CPU it ends the same to the bit.
 ///
 /// # Errors
-/// When a setting is out of range or the loss is lost.
+/// When a setting is out of range, the loss is lost or a file cannot be written; after an [interruption](crate::interrupt) all is kept.
 pub fn train(
     recipe: impl Into<Recipe>,
     config: &RunConfig,
     dataset: &Dataset,
     device: Device,
+    folder: &Path,
 ) -> Result<Trained, MethodError> {
-    let (recipe, mut config, start) = (recipe.into(), config.clone(), Instant::now());
+    let (recipe, mut config) = (recipe.into(), config.clone());
     config.training.check()?;
     recipe.rank(config.network.latent)?;
     train::use_threads(&mut config);
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let objective = Objective::new(recipe, recipe.likelihood(dataset), &config, device);
-    let (model, losses) = fit(&objective, &config, &data, device)?;
+    let (model, under_way) = fit(&objective, &config, &data, folder)?;
     let model = plain::model(&objective, &config.network, model, &data);
     config.network = model.spec().clone();
-    Ok(Trained { model, config, losses, seconds: start.elapsed().as_secs_f64() })
+    let (losses, seconds) = under_way.into_history();
+    run::save_weights(&model, folder, losses.len())?;
+    config.save(folder)?;
+    UnderWay::discard(folder)?;
+    Ok(Trained { model, config, losses, seconds })
 }
 
-/// The network as it is trained, and the loss of each epoch.
+/// The network as it is trained, and what is behind it.
 fn fit(
     objective: &Objective,
     config: &RunConfig,
     data: &DeviceData,
-    device: Device,
-) -> Result<(Model, Vec<f64>), MethodError> {
-    let training = &config.training;
+    folder: &Path,
+) -> Result<(Model, UnderWay), MethodError> {
+    let (training, method) = (&config.training, objective.method());
     let spec = plain::trained_spec(objective, &config.network);
-    let model = Model::initialise(&spec, training.stack_init, training.seed, device);
-    let optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
+    let model = Model::initialise(&spec, training.stack_init, training.seed, data.device());
+    let mut optimizer = Optimizer::new(training.optimizer, training.weight_decay, model.parameters());
+    let (mut under_way, mut place) = UnderWay::take_up(folder, &model, &mut optimizer, objective)?;
     let mut fit = Fit { model: &model, data, training, optimizer, progress: Progress::hidden() };
-    let method = objective.method();
-    fit.progress = Progress::new(method.name(), training.epochs, fit.steps_an_epoch(), 0);
-    let mut losses = Vec::new();
-    for epoch in 0..training.epochs {
-        let loss = fit.epoch(epoch, |model, x| objective.loss(model, x));
-        let loss = loss.map_err(|cause| MethodError::Diverged { method, cause })?;
-        fit.progress.epoch(epoch, loss, method.name());
-        losses.push(loss);
+    let steps = fit.steps_an_epoch();
+    fit.progress = Progress::new(method.name(), training.epochs, steps, place.steps(steps));
+    while place.epoch < training.epochs {
+        let epoch = place.epoch;
+        let loss = fit.advance(&mut place, |model, x| objective.loss(model, x), interrupt::requested);
+        if let Some(loss) = loss.map_err(|cause| MethodError::Diverged { method, cause })? {
+            fit.progress.epoch(epoch, loss, method.name());
+            under_way.push(loss);
+            under_way.save(&fit, &place, objective)?;
+        } else {
+            under_way.save(&fit, &place, objective)?;
+            return Err(Interrupted { run: None, ..fit.interrupted(&place, folder) }.into());
+        }
     }
     fit.progress.finish();
     drop(fit);
-    Ok((model, losses))
-}
-
-impl Trained {
-    /// Writes it into `folder` as a run that collapses, exports and evaluates.
-    ///
-    /// # Errors
-    /// When the disk is full or the folder cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), FileError> {
-        run::save_weights(&self.model, folder, self.losses.len())?;
-        self.config.save(folder)
-    }
+    Ok((model, under_way))
 }
 
 #[cfg(test)]

@@ -49,6 +49,16 @@ impl Objective {
         self.subspace.borrow().rank()
     }
 
+    /// Where `rrae` has found the codes so far; nothing for all else.
+    pub(super) fn basis(&self) -> Option<Tensor> {
+        (self.recipe.method == Method::Rrae).then(|| self.subspace.borrow().basis().shallow_clone())
+    }
+
+    /// Makes that the place from which `rrae` goes on.
+    pub(super) fn follow(&self, basis: &Tensor) {
+        self.subspace.replace(Subspace::from(basis));
+    }
+
     /// Codes of normalised items. Shape: `[N, n]`.
     pub(super) fn code(&self, model: &Model, x: &Tensor) -> Tensor {
         let z = model.encode_before_stack(x);

@@ -23,6 +23,11 @@ impl Subspace {
         Subspace { basis: orthonormal(&start) }
     }
 
+    /// Shape: `[n, r]`.
+    pub(super) fn basis(&self) -> &Tensor {
+        &self.basis
+    }
+
     /// Number of directions.
     pub(super) fn rank(&self) -> usize {
         self.basis.size()[1] as usize
@@ -40,8 +45,16 @@ impl Subspace {
     }
 }
 
+/// From a basis that was saved.
+impl From<&Tensor> for Subspace {
+    fn from(basis: &Tensor) -> Self {
+        Subspace { basis: basis.shallow_clone() }
+    }
+}
+
 fn orthonormal(columns: &Tensor) -> Tensor {
-    Tensor::linalg_qr(columns, "reduced").0
+    // Rows together, as it will be when it has been saved and read: products in another order are rounded otherwise.
+    Tensor::linalg_qr(columns, "reduced").0.contiguous()
 }
 
 /// The projection onto the `rank` strongest directions of `codes` (M,n), exactly. Shape: `[n, n]`, f32, on the CPU.

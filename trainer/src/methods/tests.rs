@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::*;
+use crate::config::{Schedule, TrainingConfig};
 use crate::layer::{Activation, Op, Shape};
 use crate::rank::Ranks;
 use crate::spectrum::{self, Spectrum};
@@ -14,9 +15,14 @@ fn config(dataset: &Dataset) -> RunConfig {
     config
 }
 
+/// Trains in a folder that is then forgotten.
+fn try_train(recipe: impl Into<Recipe>, config: &RunConfig, dataset: &Dataset) -> Result<Trained, MethodError> {
+    train(recipe, config, dataset, Device::Cpu, tempfile::tempdir().unwrap().path())
+}
+
 fn trained(method: Method) -> Trained {
     let dataset = testing::dataset();
-    train(method, &config(&dataset), &dataset, Device::Cpu).unwrap()
+    try_train(method, &config(&dataset), &dataset).unwrap()
 }
 
 /// How the stack of [`trained`] starts.
@@ -30,10 +36,9 @@ fn initial_stack() -> Vec<Tensor> {
 fn every_loss_falls_and_every_result_is_a_run_that_reconstructs() {
     let dataset = testing::dataset();
     for method in Method::ALL {
-        let trained = trained(method);
-        assert!(trained.losses[29] < 0.9 * trained.losses[0], "{}: {:?}", method.name(), trained.losses);
         let folder = tempfile::tempdir().unwrap();
-        trained.save(folder.path()).unwrap();
+        let trained = train(method, &config(&dataset), &dataset, Device::Cpu, folder.path()).unwrap();
+        assert!(trained.losses[29] < 0.9 * trained.losses[0], "{}: {:?}", method.name(), trained.losses);
         let run = run::Run::load(folder.path(), Device::Cpu).unwrap();
         let data = DeviceData::upload(&dataset.test, &dataset.normalization, Device::Cpu);
         let error = |model: &Model| crate::quality::mse(&data, usize::MAX, |x| model.forward(x));
@@ -48,6 +53,26 @@ fn every_loss_falls_and_every_result_is_a_run_that_reconstructs() {
 }
 
 #[test]
+fn what_is_taken_up_in_the_middle_ends_the_same_to_the_bit() {
+    let dataset = testing::dataset();
+    let mut config = config(&dataset);
+    // Then four epochs are the first of thirty.
+    config.training.schedule = Schedule::Constant;
+    let data = DeviceData::upload(&dataset.train, &config.normalization, Device::Cpu);
+    // None that draws at random: tests share one source of random numbers.
+    for method in [Method::IrmaeShared, Method::Rrae] {
+        let objective = || Objective::new(method.into(), Likelihood::Bernoulli, &config, Device::Cpu);
+        let folder = tempfile::tempdir().unwrap();
+        let short = RunConfig { training: TrainingConfig { epochs: 4, ..config.training.clone() }, ..config.clone() };
+        fit(&objective(), &short, &data, folder.path()).unwrap();
+        let (resumed, under_way) = fit(&objective(), &config, &data, folder.path()).unwrap();
+        let (whole, _) = fit(&objective(), &config, &data, tempfile::tempdir().unwrap().path()).unwrap();
+        assert_eq!(resumed.parameters().flat(), whole.parameters().flat(), "{}", method.name());
+        assert_eq!(under_way.into_history().0.len(), 30, "all losses are there");
+    }
+}
+
+#[test]
 fn the_plain_network_gives_the_codes_that_were_trained() {
     let dataset = testing::dataset();
     let config = config(&dataset);
@@ -55,7 +80,8 @@ fn the_plain_network_gives_the_codes_that_were_trained() {
     let x = data.batch(&Tensor::from_slice(&[0i64, 3, 9]));
     for method in Method::ALL.into_iter().filter(|&method| method != Method::Rrae) {
         let objective = Objective::new(method.into(), Likelihood::Bernoulli, &config, Device::Cpu);
-        let (model, _) = fit(&objective, &config, &data, Device::Cpu).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (model, _) = fit(&objective, &config, &data, folder.path()).unwrap();
         let codes = objective.code(&model, &x).detach();
         let restored = model.decode(&codes);
         let plain = plain::model(&objective, &config.network, model, &data);
@@ -96,11 +122,11 @@ fn relu_between_layers_makes_a_deeper_encoder() {
 fn rrae_leaves_the_rank_that_it_is_given() {
     let dataset = testing::dataset();
     let recipe = Recipe { rank: Some(2), ..Method::Rrae.into() };
-    let trained = train(recipe, &config(&dataset), &dataset, Device::Cpu).unwrap();
+    let trained = try_train(recipe, &config(&dataset), &dataset).unwrap();
     let data = DeviceData::upload(&dataset.train, &dataset.normalization, Device::Cpu);
     let Ranks { numerical_1e3, .. } = Spectrum::measure(&trained.model, &data).ranks;
     assert_eq!(numerical_1e3, 2);
-    let error = train(Recipe { rank: Some(7), ..recipe }, &config(&dataset), &dataset, Device::Cpu).unwrap_err();
+    let error = try_train(Recipe { rank: Some(7), ..recipe }, &config(&dataset), &dataset).unwrap_err();
     assert_eq!(error.to_string(), "rrae is to keep 7 directions of a code of 6 values; give a rank of 1 to 6");
 }
 
@@ -117,7 +143,7 @@ fn nested_dropout_orders_coefficients_and_penalties_shrink_codes() {
 
     let size = |method, penalty| {
         let recipe = Recipe { penalty, ..Recipe::from(method) };
-        let model = train(recipe, &config(&dataset), &dataset, Device::Cpu).unwrap().model;
+        let model = try_train(recipe, &config(&dataset), &dataset).unwrap().model;
         spectrum::codes(&model, &data, usize::MAX).abs().mean(tch::Kind::Float).double_value(&[])
     };
     assert!(size(Method::AeL1, 0.1) < 0.8 * size(Method::Ae, 0.0));
@@ -130,7 +156,7 @@ fn vae_ends_in_a_sigmoid_for_pixels_and_as_it_is_for_signals() {
     let config = config(&dataset);
     let last = |likelihood| {
         let recipe = Recipe { likelihood, ..Method::Vae.into() };
-        let network = train(recipe, &config, &dataset, Device::Cpu).unwrap().config.network;
+        let network = try_train(recipe, &config, &dataset).unwrap().config.network;
         assert_eq!(network.encoder, config.network.encoder, "one head is left");
         network.decoder.last().unwrap().activation
     };

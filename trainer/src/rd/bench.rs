@@ -14,10 +14,10 @@ use crate::data::Dataset;
 use crate::draft::{Draft, NetworkDraft, TrainingDraft};
 use crate::files;
 use crate::methods::{self, Likelihood, Method, Recipe};
+use crate::packet_run;
 use crate::presets;
 use crate::run::Run;
-use crate::train;
-use crate::tune::{TuneOptions, tune};
+use crate::tune::TuneOptions;
 
 /// What all contenders share.
 pub(super) struct Bench<'a> {
@@ -95,26 +95,21 @@ impl<'a> Bench<'a> {
     /// Trained, collapsed with its whole code (tuning leaves out what is never sent), tuned.
     fn ours(&self, seed: u64, place: &Path) -> Result<Sender, RdError> {
         let config = self.settings.config(&self.config, seed);
-        let (latent, batch_size) = (config.network.latent, config.training.batch_size);
-        files::prepare_output(place, false)?;
-        train::train(config, self.dataset, place, self.device, None)?;
-        let run = Run::load(place, self.device)?;
-        let collapsed = collapse_run(&run, self.dataset, RankChoice::Fixed(latent))?.folder;
         let options = TuneOptions {
             epochs: self.settings.tune_epochs,
             learning_rate: self.settings.tune_learning_rate,
-            batch_size,
+            batch_size: config.training.batch_size,
             bytes: self.settings.bytes.clone(),
         };
-        let tuned = tune(&Run::load(&collapsed, self.device)?, self.dataset, &options)?.folder;
+        packet_run::complete(config, |_| options, self.dataset, place, self.device)?;
+        let tuned = place.join(files::TUNED);
         let tables = files::read_json(&tuned.join(files::CODE))?;
         Ok(Sender { model: Run::load(&tuned, self.device)?.model, tables })
     }
 
     fn trained(&self, recipe: impl Into<Recipe>, config: &RunConfig, place: &Path) -> Result<Sender, RdError> {
         let recipe = recipe.into();
-        let trained = methods::train(recipe, config, self.dataset, self.device)?;
-        trained.save(place)?;
+        let trained = methods::train(recipe, config, self.dataset, self.device, place)?;
         // The others' losses are the same for a code that is turned.
         let is_ordered = matches!(recipe.method, Method::Vae | Method::Nested);
         let fit = if is_ordered { Sender::fit_ordered } else { Sender::fit };
@@ -122,7 +117,7 @@ impl<'a> Bench<'a> {
     }
 
     fn collapsed(&self, config: &RunConfig, choice: RankChoice, place: &Path) -> Result<Sender, RdError> {
-        methods::train(Method::Irmae, config, self.dataset, self.device)?.save(place)?;
+        methods::train(Method::Irmae, config, self.dataset, self.device, place)?;
         let collapsed = collapse_run(&Run::load(place, self.device)?, self.dataset, choice)?.folder;
         Ok(Sender::fit(&Run::load(&collapsed, self.device)?.model, &self.train, &self.settings.bytes))
     }

@@ -2,7 +2,7 @@
 //!
 //! Each [`Contender`] has the same encoder and decoder, as many steps with batches of the same size, and the same quantiser and entropy coder
 //! as ours, and is measured on the whole test part through bare packets. What one has reached lies in a folder of its own
-//! (`OUT/NAME-SEED`), so that an interrupted comparison goes on where it was.
+//! (`OUT/NAME-SEED`), so that an interrupted comparison goes on where it was, in the middle of a training as well.
 //!
 //! `contender` says who they are, `bench` makes their networks, `measure` sends their codes, `report` holds the figures beside each other,
 //! `page` shows them.
@@ -26,10 +26,9 @@ use crate::data::{DataSpec, Dataset};
 use crate::draft::DraftError;
 use crate::files::{self, FileError};
 use crate::methods::MethodError;
+use crate::packet_run::PacketRunError;
 use crate::presets::PresetError;
 use crate::run::RunError;
-use crate::train::TrainError;
-use crate::tune::TuneError;
 
 use bench::Bench;
 pub use contender::{Contender, Kind};
@@ -45,7 +44,7 @@ pub const PAGE: &str = "report.html";
 pub const FIGURES: &str = "report.json";
 
 /// What is compared. A folder holds one comparison; contenders and seeds may be added to it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The data.
     pub data: DataSpec,
@@ -111,13 +110,11 @@ pub enum RdError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Train(#[from] TrainError),
+    PacketRun(PacketRunError),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
     Collapse(#[from] CollapseError),
-    #[error(transparent)]
-    Tune(#[from] TuneError),
     #[error(transparent)]
     Method(#[from] MethodError),
     /// A folder holds the results of other settings.
@@ -129,6 +126,13 @@ pub enum RdError {
     /// A comparison that compares nothing.
     #[error("{0}")]
     Nothing(&'static str),
+}
+
+/// Interrupted, the comparison is what goes on, not the run of ours alone.
+impl From<PacketRunError> for RdError {
+    fn from(error: PacketRunError) -> Self {
+        Self::PacketRun(error.of_run(None))
+    }
 }
 
 /// Compares `contenders` over `seeds` seeds in `folder`, and says on stderr beforehand how long it will take. Figures and page are written there.
@@ -180,10 +184,8 @@ fn take_up(settings: &Settings, folder: &Path) -> Result<(), RdError> {
         files::prepare_output(folder, false)?;
         return Ok(files::write_json(&path, settings)?);
     }
-    // As text: a number that is read need not be the one that was written, to the last bit.
-    let text = serde_json::to_string_pretty(settings).expect("plain data");
-    let is_same = files::read_text(&path)?.trim_end() == text;
-    if is_same { Ok(()) } else { Err(RdError::OtherSettings { path: folder.into() }) }
+    let there: Settings = files::read_json(&path)?;
+    if there == *settings { Ok(()) } else { Err(RdError::OtherSettings { path: folder.into() }) }
 }
 
 /// What a contender reached before, or reaches now.
@@ -198,7 +200,6 @@ fn finished(
     if path.exists() {
         return Ok(files::read_json(&path)?);
     }
-    files::remove_folder(place)?;
     eprintln!("{contender}, seed {seed}");
     let curve = bench.curve(contender, seed, rank, place)?;
     files::write_json(&path, &curve)?;

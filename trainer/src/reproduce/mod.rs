@@ -260,15 +260,16 @@ fn record(
     if path.exists() {
         return Ok(files::read_json(&path)?);
     }
-    let (failed, outcome) = match methods::train(experiment.method, config, yardstick.dataset, yardstick.device()) {
-        Ok(trained) => {
-            trained.save(&request.out.join(experiment.folder()))?;
-            let loss = trained.losses.last().copied().unwrap_or(f64::NAN);
-            (None, Some(yardstick.measure(&trained.model, experiment, loss, trained.seconds)))
-        }
-        Err(MethodError::Diverged { cause, .. }) => (Some(cause.to_string()), None),
-        Err(error) => return Err(error.into()),
-    };
+    let folder = request.out.join(experiment.folder());
+    let (failed, outcome) =
+        match methods::train(experiment.method, config, yardstick.dataset, yardstick.device(), &folder) {
+            Ok(trained) => {
+                let loss = trained.losses.last().copied().unwrap_or(f64::NAN);
+                (None, Some(yardstick.measure(&trained.model, experiment, loss, trained.seconds)))
+            }
+            Err(MethodError::Diverged { cause, .. }) => (Some(cause.to_string()), None),
+            Err(error) => return Err(error.into()),
+        };
     let settings = Settings {
         linear_layers: experiment.linear_layers,
         optimizer: config.training.optimizer.to_string(),
@@ -281,14 +282,15 @@ fn record(
     Ok(record)
 }
 
-/// The supervised twin of every seed of the plan.
+/// The supervised twin of every seed that all experiments have.
 fn twins(
     request: &Request,
     plan: &[Experiment],
     config: &RunConfig,
     yardstick: &Yardstick<'_>,
 ) -> Result<Vec<Vec<Point>>, ReproduceError> {
-    let seeds = plan.iter().map(|experiment| experiment.seed + 1).max().unwrap_or(0);
+    let seeds_of = |experiment: &Experiment| plan.iter().filter(|other| other.is_alike(experiment)).count() as u64;
+    let seeds = plan.iter().map(seeds_of).min().unwrap_or(0);
     if yardstick.labels.is_none() {
         return Ok(Vec::new());
     }
@@ -315,7 +317,7 @@ fn announce(missing: &[&Experiment], planned: usize, config: &RunConfig, dataset
     let (count, epochs) = (missing.len(), training.epochs);
     eprintln!(
         "{count} of {planned} experiments to run, {epochs} epochs of {} items each, {:.1} ms a step on {}: about {} each, {} in all, and \
-         about a fifth more to measure them. Stop it when you like: what is finished is kept.",
+         about a fifth more to measure them. Ctrl-C when you like: the same command goes on from there.",
         dataset.train.len(),
         1e3 * seconds,
         device_name(device),

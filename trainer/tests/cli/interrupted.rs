@@ -80,6 +80,30 @@ fn losses(run: &str) -> Vec<Value> {
     text.lines().map(loss).collect()
 }
 
+/// The figures of a comparison, without how long they took.
+fn curves(report: &Value) -> Vec<(Value, Value)> {
+    let curves = report["curves"].as_array().expect("curves");
+    curves.iter().map(|curve| (curve["method"].clone(), curve["points"].clone())).collect()
+}
+
+#[test]
+fn a_comparison_goes_on_in_the_middle_of_each_training() {
+    let folder = Folder::new();
+    let (data, whole, out) = (windows(&folder), folder.path("whole"), folder.path("out"));
+    let rd = |out| {
+        let size = ["--methods", "ours,vae", "--latent", "8", "--epochs", "4", "--tune-epochs", "4", "--out", out];
+        [&["rd", "--preset", "micro-1d", "--data", &data, "--bytes", "3,6"][..], &size].concat()
+    };
+    let expected = curves(&json(&rd(&whole)));
+    for under_way in ["ours-0/optimizer.safetensors", "ours-0/tuning", "vae-0/under-way"] {
+        let line = interrupt(&rd(&out), || Path::new(&out).join(under_way).exists());
+        assert!(line.starts_with("interrupted in epoch"), "{line}");
+        assert!(line.ends_with("and saved; give the same command again to go on"), "{line}");
+    }
+    assert_eq!(curves(&json(&rd(&out))), expected);
+    assert!(!Path::new(&out).join("vae-0/under-way").exists(), "nothing is left of what is finished");
+}
+
 #[test]
 fn what_was_interrupted_ends_the_same_to_the_bit() {
     let folder = Folder::new();

@@ -1,0 +1,90 @@
+//! A training that is not finished yet: it lies in `FOLDER/under-way`, from where the same call goes on with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::objective::Objective;
+use crate::files::{self, FileError};
+use crate::fit::{Fit, Place};
+use crate::model::Model;
+use crate::optim::Optimizer;
+use crate::{run, tensors};
+
+const FOLDER: &str = "under-way";
+const STATE: &str = "state.json";
+const BASIS: &str = "basis.safetensors";
+
+/// What a training has behind it, but for parameters and moments.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    folder: PathBuf,
+    state: State,
+    start: Instant,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    /// Mean loss of each whole epoch.
+    losses: Vec<f64>,
+    /// What it had taken when it was saved.
+    seconds: f64,
+}
+
+impl UnderWay {
+    /// That of `folder`, which gives its parameters, moments and directions; or one that is new.
+    pub(super) fn take_up(
+        folder: &Path,
+        model: &Model,
+        optimizer: &mut Optimizer,
+        objective: &Objective,
+    ) -> Result<(Self, Place), FileError> {
+        let (folder, start) = (folder.join(FOLDER), Instant::now());
+        if !folder.exists() {
+            let place = Place::start_after(0, model.device());
+            return Ok((Self { folder, state: State::default(), start }, place));
+        }
+        let state = files::read_json(&folder.join(STATE))?;
+        let place = run::load_checkpoint(model, optimizer, &folder)?;
+        let path = folder.join(BASIS);
+        if path.exists() {
+            let basis = tensors::load(&path)?.tensors.remove("basis");
+            let basis = basis.ok_or(FileError::Damaged { path, why: "it has no tensor basis".into() })?;
+            objective.follow(&basis.to_device(model.device()));
+        }
+        Ok((Self { folder, state, start }, place))
+    }
+
+    /// Adds the loss of an epoch.
+    pub(super) fn push(&mut self, loss: f64) {
+        self.state.losses.push(loss);
+    }
+
+    /// How long it has taken.
+    fn seconds(&self) -> f64 {
+        self.state.seconds + self.start.elapsed().as_secs_f64()
+    }
+
+    pub(super) fn save(&self, fit: &Fit<'_>, place: &Place, objective: &Objective) -> Result<(), FileError> {
+        let state = State { losses: self.state.losses.clone(), seconds: self.seconds() };
+        files::replace_folder(&self.folder, |folder| {
+            if let Some(basis) = objective.basis() {
+                tensors::save(&folder.join(BASIS), [("basis", &basis)], [].into())?;
+            }
+            files::write_json(&folder.join(STATE), &state)?;
+            run::save_checkpoint(fit.model, &fit.optimizer, folder, place)
+        })
+    }
+
+    /// The loss of each epoch, and how long they took.
+    pub(super) fn into_history(self) -> (Vec<f64>, f64) {
+        let seconds = self.seconds();
+        (self.state.losses, seconds)
+    }
+
+    /// It is finished, and what was made of it lies in `folder`.
+    pub(super) fn discard(folder: &Path) -> Result<(), FileError> {
+        files::remove_folder(&folder.join(FOLDER))
+    }
+}
