@@ -33,10 +33,11 @@ use crate::interrupt::{self, Interrupted};
 use crate::model::Model;
 use crate::optim::Optimizer;
 use crate::progress::Progress;
-use crate::{run, train};
+use crate::run::{self, Run, RunError};
+use crate::train;
 
 use objective::Objective;
-use under_way::UnderWay;
+use under_way::{Finished, UnderWay};
 
 /// A way to train an autoencoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
@@ -118,6 +119,9 @@ pub enum MethodError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What was trained before cannot be loaded.
+    #[error(transparent)]
+    Run(#[from] RunError),
 }
 
 /// What comes of a training.
@@ -194,10 +198,10 @@ impl Recipe {
 /// exports and evaluates. Of `config.network`, methods without a linear stack take encoder and decoder alone. Encoders and decoders start
 /// alike whatever the method, but for `vae`'s.
 ///
-/// What was interrupted goes on when the same is asked for again, and on the CPU it ends the same to the bit.
+/// What was interrupted goes on when the same is asked for again, and on the CPU it ends the same to the bit; what is finished is read.
 ///
 /// # Errors
-/// When a setting is out of range, the loss is lost or a file cannot be written; after an [interruption](crate::interrupt) all is kept.
+/// When a setting is out of range, the loss is lost or a file cannot be read or written; after an [interruption](crate::interrupt) all is kept.
 pub fn train(
     recipe: impl Into<Recipe>,
     config: &RunConfig,
@@ -209,16 +213,20 @@ pub fn train(
     config.training.check()?;
     recipe.rank(config.network.latent)?;
     train::use_threads(&mut config);
+    if let Some(Finished { losses, seconds, .. }) = Finished::find(folder, &recipe, &config)? {
+        let Run { model, config, .. } = Run::load(folder, device)?;
+        return Ok(Trained { model, config, losses, seconds });
+    }
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let objective = Objective::new(recipe, recipe.likelihood(dataset), &config, device);
     let (model, under_way) = fit(&objective, &config, &data, folder)?;
     let model = plain::model(&objective, &config.network, model, &data);
-    config.network = model.spec().clone();
     let (losses, seconds) = under_way.into_history();
+    let trained = RunConfig { network: model.spec().clone(), ..config.clone() };
     run::save_weights(&model, folder, losses.len())?;
-    config.save(folder)?;
-    UnderWay::discard(folder)?;
-    Ok(Trained { model, config, losses, seconds })
+    trained.save(folder)?;
+    Finished { recipe, config, losses: losses.clone(), seconds }.save(folder)?;
+    Ok(Trained { model, config: trained, losses, seconds })
 }
 
 /// The network as it is trained, and what is behind it.

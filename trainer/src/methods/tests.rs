@@ -39,6 +39,8 @@ fn every_loss_falls_and_every_result_is_a_run_that_reconstructs() {
         let folder = tempfile::tempdir().unwrap();
         let trained = train(method, &config(&dataset), &dataset, Device::Cpu, folder.path()).unwrap();
         assert!(trained.losses[29] < 0.9 * trained.losses[0], "{}: {:?}", method.name(), trained.losses);
+        let again = train(method, &config(&dataset), &dataset, Device::Cpu, folder.path()).unwrap();
+        assert_eq!((&again.losses, again.seconds), (&trained.losses, trained.seconds), "what is finished is read");
         let run = run::Run::load(folder.path(), Device::Cpu).unwrap();
         let data = DeviceData::upload(&dataset.test, &dataset.normalization, Device::Cpu);
         let error = |model: &Model| crate::quality::mse(&data, usize::MAX, |x| model.forward(x));

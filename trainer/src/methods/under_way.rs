@@ -1,11 +1,13 @@
-//! A training that is not finished yet: it lies in `FOLDER/under-way`, from where the same call goes on with it.
+//! A training that is not finished yet, which lies in `FOLDER/under-way`, from where the same call goes on with it; and what is known of one that is.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::Recipe;
 use super::objective::Objective;
+use crate::config::RunConfig;
 use crate::files::{self, FileError};
 use crate::fit::{Fit, Place};
 use crate::model::Model;
@@ -15,6 +17,38 @@ use crate::{run, tensors};
 const FOLDER: &str = "under-way";
 const STATE: &str = "state.json";
 const BASIS: &str = "basis.safetensors";
+/// Beside the network of a finished training.
+const FINISHED: &str = "trained.json";
+
+/// What a finished training was.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Finished {
+    pub(super) recipe: Recipe,
+    /// As it was asked for.
+    pub(super) config: RunConfig,
+    /// Mean loss of each epoch.
+    pub(super) losses: Vec<f64>,
+    /// How long it took.
+    pub(super) seconds: f64,
+}
+
+impl Finished {
+    /// That of `folder`, if it is of `recipe` and `config`.
+    pub(super) fn find(folder: &Path, recipe: &Recipe, config: &RunConfig) -> Result<Option<Self>, FileError> {
+        let path = folder.join(FINISHED);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let finished: Self = files::read_json(&path)?;
+        Ok((finished.recipe == *recipe && finished.config == *config).then_some(finished))
+    }
+
+    /// Leaves word of it in `folder`, whose network is whole, in place of what was under way.
+    pub(super) fn save(&self, folder: &Path) -> Result<(), FileError> {
+        files::write_json(&folder.join(FINISHED), self)?;
+        files::remove_folder(&folder.join(FOLDER))
+    }
+}
 
 /// What a training has behind it, but for parameters and moments.
 #[derive(Debug)]
@@ -81,10 +115,5 @@ impl UnderWay {
     pub(super) fn into_history(self) -> (Vec<f64>, f64) {
         let seconds = self.seconds();
         (self.state.losses, seconds)
-    }
-
-    /// It is finished, and what was made of it lies in `folder`.
-    pub(super) fn discard(folder: &Path) -> Result<(), FileError> {
-        files::remove_folder(&folder.join(FOLDER))
     }
 }
