@@ -52,7 +52,7 @@ pub(super) struct Rd {
     #[arg(long, value_name = "N")]
     tune_epochs: Option<usize>,
     /// Learning rate at the start of tuning
-    #[arg(long, default_value_t = 1e-2, value_name = "RATE")]
+    #[arg(long, default_value_t = 2e-2, value_name = "RATE")]
     tune_lr: f64,
     /// Linear layers of IRMAE as published
     #[arg(long, default_value_t = 4, value_name = "L")]

@@ -35,7 +35,7 @@ impl Report {
 
     /// PSNR, and how far it is above that of PCA.
     fn plots(&self) -> Vec<LinePlot> {
-        let axes = || Axis::log("bytes an item, on average");
+        let axes = || Axis::octaves("bytes an item, on average");
         let mut all = LinePlot::new("PSNR", axes(), Axis::linear("PSNR, dB"));
         let mut above = LinePlot::new("PSNR above that of PCA at the same size", axes(), Axis::linear("dB"));
         for method in self.methods() {
@@ -46,7 +46,11 @@ impl Report {
             };
             above.lines.push(Line::new(method, spreads().filter_map(over_pca)));
         }
-        let note = format!("{} epochs, {} seeds.", self.settings.epochs(), self.seeds());
+        let seeds = match self.seeds() {
+            1 => "seed 0".into(),
+            count => format!("seeds 0 to {}", count - 1),
+        };
+        let note = format!("{} epochs, {seeds}.", self.settings.epochs());
         (all.note, above.note) = (note.clone(), note);
         if self.methods().contains(&"pca") { vec![all, above] } else { vec![all] }
     }

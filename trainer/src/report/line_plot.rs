@@ -50,21 +50,42 @@ impl Line {
 pub struct Axis {
     name: String,
     is_log: bool,
+    /// Values are drawn at their logarithm to base 2, and labels are powers of it.
+    in_octaves: bool,
 }
 
 impl Axis {
     /// An axis with even steps.
     pub fn linear(name: impl Into<String>) -> Self {
-        Axis { name: name.into(), is_log: false }
+        Axis { name: name.into(), is_log: false, in_octaves: false }
+    }
+
+    /// A logarithmic axis with labels at powers of 2; values of 0 and less are not drawn.
+    pub fn octaves(name: impl Into<String>) -> Self {
+        Axis { in_octaves: true, ..Axis::linear(name) }
     }
 
     /// A logarithmic axis; values of 0 and less are not drawn.
     pub fn log(name: impl Into<String>) -> Self {
-        Axis { name: name.into(), is_log: true }
+        Axis { is_log: true, ..Axis::linear(name) }
     }
 
     fn draws(&self, value: f64) -> bool {
-        value.is_finite() && !(self.is_log && value <= 0.0)
+        value.is_finite() && !((self.is_log || self.in_octaves) && value <= 0.0)
+    }
+
+    /// Where a value lies on plotters' axis.
+    fn place(&self, value: f64) -> f64 {
+        if self.in_octaves { value.log2() } else { value }
+    }
+
+    /// The text at a place of plotters' axis.
+    fn label(&self, place: f64) -> String {
+        match place {
+            _ if !self.in_octaves => label(place),
+            _ if (place - place.round()).abs() < 1e-6 => label(place.round().exp2()),
+            _ => String::new(),
+        }
     }
 
     /// The range of `values` with some room around.
@@ -125,8 +146,9 @@ impl LinePlot {
     }
 
     fn svg(&self) -> String {
-        let points = || self.lines.iter().flat_map(|line| &line.points).filter(|point| self.draws(point));
-        let x = self.x.range(points().map(|point| point.0).chain(self.marks.iter().map(|mark| mark.0)));
+        let points = || self.lines.iter().flat_map(|line| self.places(line));
+        let marks = self.marks.iter().map(|mark| self.x.place(mark.0));
+        let x = self.x.range(points().map(|point| point.0).chain(marks));
         let y = self.y.range(points().map(|point| point.1));
         let mut svg = String::new();
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -165,19 +187,20 @@ impl LinePlot {
             .y_desc(&self.y.name)
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|&value| label(value))
-            .y_label_formatter(&|&value| label(value))
+            .x_label_formatter(&|&place| self.x.label(place))
+            .y_label_formatter(&|&place| self.y.label(place))
             .set_all_tick_mark_size(5 * FINE)
             .draw()?;
         for (x, name) in &self.marks {
-            let ends = [(*x, height.start), (*x, height.end)];
+            let x = self.x.place(*x);
+            let ends = [(x, height.start), (x, height.end)];
             chart.draw_series([PathElement::new(ends, INK.mix(0.5).stroke_width(FINE))])?;
             // What falls from left to right leaves room at the foot.
             let style = text(TEXT).pos(Pos::new(HPos::Left, VPos::Bottom));
             chart.draw_series([Text::new(format!(" {name}"), ends[0], style)])?;
         }
         for (index, line) in self.lines.iter().enumerate() {
-            let points = || line.points.iter().copied().filter(|point| self.draws(point));
+            let points = || self.places(line);
             let style = color(index).stroke_width(2 * FINE);
             if is_dashed(index) {
                 chart.draw_series(DashedLineSeries::new(points(), 6 * FINE, 4 * FINE, style))?;
@@ -191,8 +214,10 @@ impl LinePlot {
         Ok(())
     }
 
-    fn draws(&self, &(x, y): &(f64, f64)) -> bool {
-        self.x.draws(x) && self.y.draws(y)
+    /// Where the points of `line` lie that can be drawn.
+    fn places(&self, line: &Line) -> impl Iterator<Item = (f64, f64)> + Clone {
+        let drawn = line.points.iter().filter(|(x, y)| self.x.draws(*x) && self.y.draws(*y));
+        drawn.map(|&(x, y)| (self.x.place(x), self.y.place(y)))
     }
 }
 
@@ -253,6 +278,14 @@ mod tests {
     fn the_ninth_line_is_dashed() {
         let lines = (0..9).map(|i| Line::new(format!("{i}"), [(0.0, f64::from(i)), (9.0, f64::from(i))])).collect();
         assert!(plot(Axis::linear("x"), Axis::linear("y"), lines).contains("stroke-dasharray"));
+    }
+
+    #[test]
+    fn octaves_have_labels_at_powers_of_two() {
+        let line = Line::new("one", [(0.0, 1.0), (3.9, 1.0), (7.9, 2.0), (31.0, 3.0)]);
+        let html = plot(Axis::octaves("bytes"), Axis::linear("y"), vec![line]);
+        let has = |text: &str| html.lines().any(|line| line.trim() == text);
+        assert!(has("4") && has("8") && has("16") && !has("5.657"), "{html}");
     }
 
     #[test]
