@@ -39,6 +39,7 @@ pub mod methods;
 pub mod model;
 pub mod network;
 pub mod optim;
+mod pace;
 pub mod packet_run;
 pub mod params;
 pub mod plot;

@@ -3,6 +3,7 @@
 //! [`Study`] says what is done on which data, [`Experiment`] is one training, [`Yardstick`] measures what came of it, and `page` writes it
 //! up. Each experiment has a folder below the study's: one whose measures are there is not run again.
 
+mod estimate;
 mod experiment;
 mod measure;
 mod page;
@@ -11,20 +12,16 @@ mod summary;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Reduction};
+use tch::Device;
 
-use crate::batches::{DeviceData, epoch_order};
 use crate::config::RunConfig;
-use crate::data::{self, DataError, DataSpec, Dataset};
+use crate::data::{self, DataError, DataSpec};
 use crate::downstream::{FeatureError, Features, Point};
 use crate::draft::DraftError;
 use crate::files::{self, FileError};
 use crate::methods::{self, Method, MethodError};
-use crate::model::Model;
-use crate::optim::Optimizer;
 use crate::run::RunError;
 
 pub use experiment::{Experiment, plan};
@@ -174,7 +171,7 @@ pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, Reprod
     let config = |experiment: &Experiment| extent.config(study, &spec, &dataset, experiment);
     let Some(first) = plan.first() else { return Ok(None) };
     let missing: Vec<&Experiment> = plan.iter().filter(|experiment| !measures(request, experiment).exists()).collect();
-    announce(&missing, plan.len(), &config(first)?, &dataset, device);
+    estimate::announce(&missing, plan.len(), &config(first)?, &dataset, device);
 
     let yardstick = Yardstick::new(&spec, &dataset, data::labels(&spec)?, extent, device, |train, labels| {
         let trained = || labels.map(|labels| Features::train(&dataset, train, labels, extent.effort));
@@ -305,58 +302,6 @@ fn twins(
     (0..seeds).map(twin).collect()
 }
 
-/// Says how long it will take, from a few steps of the plain autoencoder.
-fn announce(missing: &[&Experiment], planned: usize, config: &RunConfig, dataset: &Dataset, device: Device) {
-    if missing.is_empty() {
-        return eprintln!("all {planned} experiments are there; writing the report");
-    }
-    let seconds = seconds_a_step(config, dataset, device);
-    let training = &config.training;
-    let steps = training.epochs * dataset.train.len().div_ceil(training.batch_size);
-    let each = Duration::from_secs_f64(seconds * steps as f64);
-    let (count, epochs) = (missing.len(), training.epochs);
-    eprintln!(
-        "{count} of {planned} experiments to run, {epochs} epochs of {} items each, {:.1} ms a step on {}: about {} each, {} in all, and \
-         about a fifth more to measure them. Ctrl-C when you like: the same command goes on from there.",
-        dataset.train.len(),
-        1e3 * seconds,
-        device_name(device),
-        hours(each),
-        hours(each * count as u32)
-    );
-}
-
-/// Mean time of a step of `config`, after the first ones.
-fn seconds_a_step(config: &RunConfig, dataset: &Dataset, device: Device) -> f64 {
-    const WARM_UP: usize = 3;
-    const TIMED: usize = 12;
-    let training = &config.training;
-    let model = Model::initialise(&config.network, training.stack_init, training.seed, device);
-    let mut optimizer = Optimizer::new(training.optimizer, 0.0, model.parameters());
-    let data = DeviceData::upload(&dataset.train, &config.normalization, device);
-    let order = epoch_order(training.seed, 0, data.len(), device);
-    let x = data.batch(&order.narrow(0, 0, training.batch_size.min(data.len()) as i64));
-    let mut step = || {
-        let loss = model.forward(&x).mse_loss(&x, Reduction::Mean);
-        optimizer.minimise(&loss, model.parameters(), training.learning_rate);
-        loss
-    };
-    // Reading the loss waits for the device.
-    let _ = (0..WARM_UP).map(|_| step()).last().map(|loss| loss.double_value(&[]));
-    let start = Instant::now();
-    let _ = (0..TIMED).map(|_| step()).last().map(|loss| loss.double_value(&[]));
-    start.elapsed().as_secs_f64() / TIMED as f64
-}
-
-/// A duration as people say it.
-fn hours(duration: Duration) -> String {
-    match duration.as_secs_f64() {
-        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
-        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
-        seconds => format!("{:.1} h", seconds / 3600.0),
-    }
-}
-
 fn device_name(device: Device) -> String {
     match device {
         Device::Cpu => format!("cpu, {} threads", tch::get_num_threads()),
@@ -378,11 +323,5 @@ mod tests {
         assert_eq!(share(&whole, None), whole);
         assert_eq!("2/4".parse(), Ok(Part { index: 2, count: 4 }));
         assert!(["0/4", "5/4", "2", "a/b"].iter().all(|text| text.parse::<Part>().is_err()));
-    }
-
-    #[test]
-    fn durations_are_said_as_people_say_them() {
-        let said = [20.0, 600.0, 7200.0].map(|seconds| hours(Duration::from_secs_f64(seconds)));
-        assert_eq!(said, ["20 s", "10 min", "2.0 h"]);
     }
 }
