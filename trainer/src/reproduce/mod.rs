@@ -104,7 +104,8 @@ pub struct Findings {
     /// The supervised twin, by seed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub twins: Vec<Vec<Point>>,
-    /// The page.
+    /// The page; not in the report's JSON, which is handed on.
+    #[serde(skip)]
     pub report: PathBuf,
 }
 
