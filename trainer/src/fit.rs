@@ -129,9 +129,14 @@ impl Fit<'_> {
         Ok(Some(mean))
     }
 
-    /// What to say of an interruption at `place`; `run` is what to resume.
-    pub fn interrupted(&self, place: &Place, run: &Path) -> Interrupted {
-        Interrupted { run: Some(run.into()), epoch: place.epoch + 1, step: place.step, steps: self.steps_an_epoch() }
+    /// What to say of an interruption at `place`; `run` is what to resume, if it is a run.
+    pub fn interrupted(&self, place: &Place, run: Option<&Path>) -> Interrupted {
+        Interrupted {
+            run: run.map(Path::to_path_buf),
+            epoch: place.epoch + 1,
+            step: place.step,
+            steps: self.steps_an_epoch(),
+        }
     }
 
     /// Makes torch's random numbers those of the step at `place`.

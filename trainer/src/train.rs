@@ -196,7 +196,7 @@ impl Session<'_> {
         let loss = |model: &Model, x: &Tensor| reconstruction_loss(model, x, kind);
         let Some(loss) = self.fit.advance(&mut self.place, loss, interrupt::requested)? else {
             self.save()?;
-            return Err(self.fit.interrupted(&self.place, self.folder).into());
+            return Err(self.fit.interrupted(&self.place, Some(self.folder)).into());
         };
         let codes = spectrum::codes(self.fit.model, self.fit.data, SPECTRUM_ITEMS);
         let singular_values = spectrum::principal_axes(&codes).variances;

@@ -103,7 +103,7 @@ impl Tuning<'_> {
             };
             let Some(mean) = fit.advance(&mut place, objective, interrupt::requested)? else {
                 self.save(&fit, &place, code.as_ref())?;
-                return Err(fit.interrupted(&place, &self.run).into());
+                return Err(fit.interrupted(&place, Some(&self.run)).into());
             };
             loss = mean;
             fit.progress.epoch(epoch, loss, "");

@@ -253,7 +253,7 @@ fn fit(
             under_way.save(&fit, &place, objective)?;
         } else {
             under_way.save(&fit, &place, objective)?;
-            return Err(Interrupted { run: None, ..fit.interrupted(&place, folder) }.into());
+            return Err(fit.interrupted(&place, None).into());
         }
     }
     fit.progress.finish();
