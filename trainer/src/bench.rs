@@ -14,6 +14,7 @@ use tch::{Device, Reduction, Tensor};
 use crate::batches::DeviceData;
 use crate::config::{OptimizerKind, TrainingConfig};
 use crate::data::{DataShape, Normalization, RawItems};
+use crate::device;
 use crate::fit::Fit;
 use crate::layer::{Activation, Layer, Shape};
 use crate::model::{Model, linear_part};
@@ -103,7 +104,7 @@ pub fn measure(preset: &'static Preset, options: &Options) -> Speed {
     let step_ms = median(|turn| turn[0]);
     Speed {
         preset: preset.name,
-        device: device_name(options.device),
+        device: device::name(options.device),
         precision: if options.bf16 { "bf16" } else { "f32" },
         optimizer: options.optimizer.to_string(),
         shape: [shape.channels, shape.height, shape.width],
@@ -122,13 +123,6 @@ fn step_ms(steps: usize, epoch: &mut impl FnMut()) -> f64 {
     let start = Instant::now();
     epoch();
     start.elapsed().as_secs_f64() * 1e3 / steps as f64
-}
-
-fn device_name(device: Device) -> String {
-    match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        other => format!("{other:?}").to_lowercase(),
-    }
 }
 
 /// The data that a preset is made for.

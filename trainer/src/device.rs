@@ -96,6 +96,14 @@ pub fn open(choice: DeviceChoice) -> Result<Device, DeviceError> {
     }
 }
 
+/// What a device is called in reports.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
 /// Opens the CUDA library for the rest of the process.
 fn load_cuda() -> Result<(), String> {
     // Beside the libtorch that this process runs on, or wherever the system's search path leads.

@@ -17,8 +17,8 @@ const ROUNDING: f64 = 1e-15;
 /// A gap of at least this factor is no accident of an evenly falling spectrum.
 pub const CLEAR_GAP: f64 = 10.0;
 
-/// What the rank at a clear gap may cost in reconstruction error, as a factor.
-const GAP_COST: f64 = 1.05;
+/// What the rank at a clear gap may cost in reconstruction error, as a factor: what the rule of distortion allows.
+const GAP_COST: f64 = 1.01;
 
 /// The ranks that the rules find.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

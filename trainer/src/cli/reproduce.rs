@@ -29,10 +29,13 @@ pub(super) struct Reproduce {
     /// Passes over the training set
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Seeds of every experiment, for means and spreads [default: 1; with --quick 3 for AE and IRMAE, 1 for all else]
+    /// Linear layers of IRMAE and its ablations; it is shown at one other depth beside [default: the study's]
+    #[arg(long, value_name = "L")]
+    linear_layers: Option<usize>,
+    /// Seeds of every experiment, for means and spreads [default: 1, but of AE and IRMAE 3 with --quick and 5 on all shapes]
     #[arg(long, value_name = "K")]
     seeds: Option<u64>,
-    /// Only these methods
+    /// Only these methods, with the study's optimiser alone
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     methods: Option<Vec<Method>>,
     /// Take at most so many training items
@@ -42,8 +45,8 @@ pub(super) struct Reproduce {
     /// those of a small classifier trained on the data
     #[arg(long, value_name = "F.pt")]
     inception: Option<PathBuf>,
-    /// Run a share of the experiments alone, such as 1/4, and write no report: for several processes that share an --out. Run it
-    /// once more without this for the report
+    /// Train a share of the experiments alone, such as 1/4: for several processes that share an --out, or another machine. Run it
+    /// once more without this, anywhere, to measure them all and write the report
     #[arg(long, value_name = "I/N")]
     part: Option<Part>,
     /// Output folder [default: reproduce-STUDY, or reproduce-STUDY-quick]
@@ -63,6 +66,7 @@ impl Reproduce {
             images: self.images,
             quick: self.quick,
             epochs: self.epochs,
+            linear_layers: self.linear_layers,
             limit: self.limit,
             seeds: self.seeds,
             methods: self.methods,

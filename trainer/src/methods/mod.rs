@@ -27,6 +27,7 @@ use tch::Device;
 use crate::batches::DeviceData;
 use crate::config::{RunConfig, TrainingError};
 use crate::data::{Dataset, RawItems};
+use crate::device;
 use crate::files::FileError;
 use crate::fit::{Diverged, Fit};
 use crate::interrupt::{self, Interrupted};
@@ -135,6 +136,8 @@ pub struct Trained {
     pub losses: Vec<f64>,
     /// How long it took.
     pub seconds: f64,
+    /// Where.
+    pub device: String,
 }
 
 impl Method {
@@ -213,9 +216,9 @@ pub fn train(
     config.training.check()?;
     recipe.rank(config.network.latent)?;
     train::use_threads(&mut config);
-    if let Some(Finished { losses, seconds, .. }) = Finished::find(folder, &recipe, &config)? {
+    if let Some(Finished { losses, seconds, device: trained_on, .. }) = Finished::find(folder, &recipe, &config)? {
         let Run { model, config, .. } = Run::load(folder, device)?;
-        return Ok(Trained { model, config, losses, seconds });
+        return Ok(Trained { model, config, losses, seconds, device: trained_on });
     }
     let data = DeviceData::upload(&dataset.train, &config.normalization, device);
     let objective = Objective::new(recipe, recipe.likelihood(dataset), &config, device);
@@ -225,8 +228,9 @@ pub fn train(
     let trained = RunConfig { network: model.spec().clone(), ..config.clone() };
     run::save_weights(&model, folder, losses.len())?;
     trained.save(folder)?;
-    Finished { recipe, config, losses: losses.clone(), seconds }.save(folder)?;
-    Ok(Trained { model, config: trained, losses, seconds })
+    let device = device::name(device);
+    Finished { recipe, config, losses: losses.clone(), seconds, device: device.clone() }.save(folder)?;
+    Ok(Trained { model, config: trained, losses, seconds, device })
 }
 
 /// The network as it is trained, and what is behind it.

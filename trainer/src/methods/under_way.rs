@@ -30,6 +30,8 @@ pub(super) struct Finished {
     pub(super) losses: Vec<f64>,
     /// How long it took.
     pub(super) seconds: f64,
+    /// Where.
+    pub(super) device: String,
 }
 
 impl Finished {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Contender, Curve, Report, Settings};
-use crate::report::{Axis, Line, LinePlot, Page, Table};
+use crate::report::{self, Axis, Line, LinePlot, Page, Table};
 
 impl Report {
     /// The page.
@@ -21,15 +21,13 @@ impl Report {
         let ([train, test], seeds) = (self.items, self.seeds());
         let part = data.limit.map_or(String::new(), |_| " (a part of the training set)".into());
         let seeds = if seeds == 1 { "seed 0".into() } else { format!("means over {seeds} seeds from 0") };
-        let mut devices: Vec<&str> = self.curves.iter().map(|curve| curve.device.as_str()).collect();
-        devices.sort_unstable();
-        devices.dedup();
+        let devices = report::each_once(self.curves.iter().map(|curve| curve.device.as_str()));
         format!(
             "All {test} test items in bare packets, every byte of them counted. All networks are {preset} with the {decoder} decoder in f32, trained on \
              {train} items{part} for {} epochs (ours: {train_epochs} and {tune_epochs} of tuning); all codes have the same quantiser and \
              entropy coder. {seeds}; {}.",
             self.settings.epochs(),
-            devices.join(" and ")
+            devices
         )
     }
 

@@ -20,6 +20,7 @@ mod line_plot;
 mod pictures;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 use std::path::Path;
 
@@ -33,6 +34,11 @@ pub use table::Table;
 
 /// How large a page may be: what a repository keeps and a telephone loads.
 pub const MAX_BYTES: usize = 1 << 20;
+
+/// Names as part of a sentence, each once.
+pub fn each_once<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" and ")
+}
 
 const STYLE: &str = include_str!("style.css");
 

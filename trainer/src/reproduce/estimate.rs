@@ -5,10 +5,11 @@ use std::time::Duration;
 use indicatif::HumanDuration;
 use tch::Device;
 
-use super::{Experiment, device_name};
+use super::Experiment;
 use crate::batches::DeviceData;
 use crate::config::RunConfig;
 use crate::data::Dataset;
+use crate::device;
 use crate::pace::seconds_a_step;
 
 /// Says how long it will take, from a few steps of the plain autoencoder.
@@ -27,7 +28,7 @@ pub(super) fn announce(missing: &[&Experiment], planned: usize, config: &RunConf
          about a fifth more to measure them. Ctrl-C when you like: the same command goes on from there.",
         dataset.train.len(),
         1e3 * seconds,
-        device_name(device),
+        device::name(device),
         HumanDuration(each),
         HumanDuration(each * count as u32)
     );

@@ -89,7 +89,8 @@ pub fn plan(extent: &Extent, methods: Option<&[Method]>, seeds: u64, side_seeds:
         Experiment::new(Method::IrmaeRelu, main),
     ];
     let others = [OptimizerKind::Adam, OptimizerKind::Rmsprop, OptimizerKind::Sgd];
-    let others = others.into_iter().filter(|&optimizer| optimizer != extent.optimizer);
+    // Who names methods asks for them, not for optimisers.
+    let others = others.into_iter().filter(|&optimizer| methods.is_none() && optimizer != extent.optimizer);
     side.extend(others.map(|other| Experiment { optimizer: Some(other), ..Experiment::new(Method::Irmae, main) }));
     let with_seeds = |experiments: &[Experiment], seeds: u64| -> Vec<Experiment> {
         let wanted = experiments.iter().filter(|e| methods.is_none_or(|methods| methods.contains(&e.method)));
@@ -117,10 +118,10 @@ mod tests {
     #[test]
     fn every_experiment_has_a_folder_of_its_own() {
         let plan = plan(&Study::Shapes.extent(false), None, 3, 2);
-        assert_eq!(plan.len(), 2 * 3 + 9 * 2);
+        assert_eq!(plan.len(), 2 * 3 + 10 * 2);
         let mut folders: Vec<String> = plan.iter().map(Experiment::folder).collect();
-        assert_eq!((folders[0].as_str(), folders[3].as_str()), ("ae-seed0", "irmae-l2-seed0"));
-        assert!(folders.contains(&"irmae-sgd-l2-seed1".into()));
+        assert_eq!((folders[0].as_str(), folders[3].as_str()), ("ae-seed0", "irmae-l6-seed0"));
+        assert!(folders.contains(&"irmae-sgd-l6-seed1".into()));
         folders.sort();
         folders.dedup();
         assert_eq!(folders.len(), plan.len());
@@ -130,6 +131,8 @@ mod tests {
     fn only_the_methods_that_were_asked_for() {
         let plan = plan(&Study::Mnist.extent(true), Some(&[Method::Ae, Method::Vae]), 1, 1);
         assert_eq!(plan.iter().map(Experiment::name).collect::<Vec<_>>(), ["ae", "vae"]);
+        let depths = super::plan(&Study::Mnist.extent(false), Some(&[Method::Irmae]), 1, 1);
+        assert_eq!(depths.iter().map(Experiment::folder).collect::<Vec<_>>(), ["irmae-l4-seed0", "irmae-l8-seed0"]);
         assert!(!plan[0].is_ablation() && plan[0].is_alike(&Experiment { seed: 9, ..plan[0] }));
     }
 }

@@ -7,17 +7,18 @@ mod estimate;
 mod experiment;
 mod measure;
 mod page;
+mod part;
 mod study;
 mod summary;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::config::RunConfig;
-use crate::data::{self, DataError, DataSpec};
+use crate::data::{self, DataError, DataSpec, Dataset};
+use crate::device;
 use crate::downstream::{FeatureError, Features, Point};
 use crate::draft::DraftError;
 use crate::files::{self, FileError};
@@ -26,6 +27,8 @@ use crate::run::RunError;
 
 pub use experiment::{Experiment, plan};
 pub use measure::{Distances, Outcome, Record, Settings, Yardstick};
+pub use part::Part;
+use part::share;
 pub use study::{Extent, Study};
 
 /// What is asked for.
@@ -39,6 +42,8 @@ pub struct Request {
     pub quick: bool,
     /// Epochs, if not the study's.
     pub epochs: Option<usize>,
+    /// Linear layers at the main depth, if not the study's.
+    pub linear_layers: Option<usize>,
     /// Training items at most.
     pub limit: Option<usize>,
     /// Seeds of every experiment; without a number, the study's.
@@ -47,29 +52,10 @@ pub struct Request {
     pub methods: Option<Vec<Method>>,
     /// A TorchScript module for features of images.
     pub inception: Option<PathBuf>,
-    /// Run a share of the experiments alone, and write no report.
+    /// Train a share of the experiments alone: no figures, no report.
     pub part: Option<Part>,
     /// Where everything goes.
     pub out: PathBuf,
-}
-
-/// One of several equal shares of a study's experiments, for several processes or machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Which, from 1.
-    pub index: usize,
-    /// Of how many.
-    pub count: usize,
-}
-
-impl FromStr for Part {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        let part = numbers.filter(|(index, count)| (1..=*count).contains(index));
-        part.map(|(index, count)| Part { index, count }).ok_or_else(|| format!("`{text}` is no part such as 1/4"))
-    }
 }
 
 /// What a study was run with; kept in its folder, so that results of other settings are never mixed in.
@@ -79,7 +65,6 @@ struct Manifest {
     data: DataSpec,
     extent: Extent,
     inception: Option<PathBuf>,
-    device: String,
 }
 
 /// All that a study found: the report's JSON.
@@ -97,8 +82,6 @@ pub struct Findings {
     /// What sets of images were compared by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
-    /// What it ran on.
-    pub device: String,
     /// The experiments.
     pub runs: Vec<Record>,
     /// The supervised twin, by seed.
@@ -149,7 +132,7 @@ pub enum ReproduceError {
     NoMethods,
 }
 
-/// Runs what of the study is not there yet, and writes `report.html` and `report.json` into its folder; of a part there is no report.
+/// Runs what of the study is not there yet, and writes `report.html` and `report.json` into its folder; the experiments of a part are trained alone.
 ///
 /// # Errors
 /// When the data cannot be had or a file cannot be written; what is done by then is kept. A training that diverges is reported in
@@ -161,19 +144,18 @@ pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, Reprod
     let dataset = data::load(&spec)?;
     let whole = experiments(request, &extent)?;
     let plan = share(&whole, request.part);
-    let manifest = Manifest {
-        study,
-        data: spec.clone(),
-        extent,
-        inception: request.inception.clone(),
-        device: device_name(device),
-    };
+    let manifest = Manifest { study, data: spec.clone(), extent, inception: request.inception.clone() };
     claim(&request.out, &manifest)?;
     let config = |experiment: &Experiment| extent.config(study, &spec, &dataset, experiment);
     let Some(first) = plan.first() else { return Ok(None) };
     let missing: Vec<&Experiment> = plan.iter().filter(|experiment| !measures(request, experiment).exists()).collect();
     estimate::announce(&missing, plan.len(), &config(first)?, &dataset, device);
-
+    if request.part.is_some() {
+        for experiment in &plan {
+            train_alone(request, experiment, &config(experiment)?, &dataset, device)?;
+        }
+        return Ok(None);
+    }
     let yardstick = Yardstick::new(&spec, &dataset, data::labels(&spec)?, extent, device, |train, labels| {
         let trained = || labels.map(|labels| Features::train(&dataset, train, labels, extent.effort));
         request.inception.as_ref().map_or_else(|| Ok(trained()), |path| Features::inception(path, device).map(Some))
@@ -181,10 +163,7 @@ pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, Reprod
     let mut runs = Vec::new();
     for (index, experiment) in plan.iter().enumerate() {
         eprintln!("{}/{}: {}, seed {}", index + 1, plan.len(), experiment.title(), experiment.seed);
-        runs.push(record(request, experiment, &config(experiment)?, &yardstick, &manifest.device)?);
-    }
-    if request.part.is_some() {
-        return Ok(None);
+        runs.push(record(request, experiment, &config(experiment)?, &yardstick)?);
     }
     let twins = twins(request, &plan, &config(first)?, &yardstick)?;
     let findings = Findings {
@@ -193,7 +172,6 @@ pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, Reprod
         extent,
         dimension: study.dimension(),
         features: yardstick.features.as_ref().map(|features| features.about.clone()),
-        device: manifest.device,
         runs,
         twins,
         report: request.out.join(files::REPORT),
@@ -203,15 +181,15 @@ pub fn run(request: &Request, device: Device) -> Result<Option<Findings>, Reprod
     Ok(Some(findings))
 }
 
-/// Every so-manieth experiment: neighbours are alike, and so take as long.
-fn share(plan: &[Experiment], part: Option<Part>) -> Vec<Experiment> {
-    let Part { index, count } = part.unwrap_or(Part { index: 1, count: 1 });
-    plan.iter().skip(index - 1).step_by(count).copied().collect()
-}
-
 fn extent(request: &Request) -> Extent {
     let extent = request.study.extent(request.quick);
-    Extent { epochs: request.epochs.unwrap_or(extent.epochs).max(1), items: request.limit.or(extent.items), ..extent }
+    let [main, other] = extent.depths;
+    Extent {
+        epochs: request.epochs.unwrap_or(extent.epochs).max(1),
+        items: request.limit.or(extent.items),
+        depths: [request.linear_layers.unwrap_or(main).max(1), other],
+        ..extent
+    }
 }
 
 fn data_spec(request: &Request, limit: Option<usize>) -> Result<DataSpec, ReproduceError> {
@@ -223,9 +201,13 @@ fn data_spec(request: &Request, limit: Option<usize>) -> Result<DataSpec, Reprod
     }
 }
 
-/// With `quick`, the question of rank is asked of three seeds, all others of one.
+/// The question of rank is asked of several seeds, all others of one.
 fn experiments(request: &Request, extent: &Extent) -> Result<Vec<Experiment>, ReproduceError> {
-    let default = if request.quick { 3 } else { 1 };
+    let default = match (request.study, request.quick) {
+        (Study::Shapes, false) => 5,
+        (_, true) => 3,
+        (_, false) => 1,
+    };
     let (seeds, side_seeds) = request.seeds.map_or((default, 1), |seeds| (seeds.max(1), seeds.max(1)));
     let plan = plan(extent, request.methods.as_deref(), seeds, side_seeds);
     if plan.is_empty() { Err(ReproduceError::NoMethods) } else { Ok(plan) }
@@ -246,34 +228,50 @@ fn measures(request: &Request, experiment: &Experiment) -> PathBuf {
     request.out.join(experiment.folder()).join(files::MEASURES)
 }
 
+/// Trains an experiment of a part. One that diverges is found again, and recorded, where all are measured.
+fn train_alone(
+    request: &Request,
+    experiment: &Experiment,
+    config: &RunConfig,
+    dataset: &Dataset,
+    device: Device,
+) -> Result<(), ReproduceError> {
+    let folder = request.out.join(experiment.folder());
+    match methods::train(experiment.method, config, dataset, device, &folder) {
+        Err(MethodError::Diverged { method, cause }) => eprintln!("{}: {cause}", method.name()),
+        trained => drop(trained?),
+    }
+    Ok(())
+}
+
 /// What came of an experiment: read, or trained and measured.
 fn record(
     request: &Request,
     experiment: &Experiment,
     config: &RunConfig,
     yardstick: &Yardstick<'_>,
-    device: &str,
 ) -> Result<Record, ReproduceError> {
     let path = measures(request, experiment);
     if path.exists() {
         return Ok(files::read_json(&path)?);
     }
     let folder = request.out.join(experiment.folder());
-    let (failed, outcome) =
-        match methods::train(experiment.method, config, yardstick.dataset, yardstick.device(), &folder) {
-            Ok(trained) => {
-                let loss = trained.losses.last().copied().unwrap_or(f64::NAN);
-                (None, Some(yardstick.measure(&trained.model, experiment, loss, trained.seconds)))
-            }
-            Err(MethodError::Diverged { cause, .. }) => (Some(cause.to_string()), None),
-            Err(error) => return Err(error.into()),
-        };
+    let device = yardstick.device();
+    let (failed, outcome, device) = match methods::train(experiment.method, config, yardstick.dataset, device, &folder)
+    {
+        Ok(trained) => {
+            let loss = trained.losses.last().copied().unwrap_or(f64::NAN);
+            (None, Some(yardstick.measure(&trained.model, experiment, loss, trained.seconds)), trained.device)
+        }
+        Err(MethodError::Diverged { cause, .. }) => (Some(cause.to_string()), None, device::name(device)),
+        Err(error) => return Err(error.into()),
+    };
     let settings = Settings {
         linear_layers: experiment.linear_layers,
         optimizer: config.training.optimizer.to_string(),
         seed: experiment.seed,
         epochs: config.training.epochs,
-        device: device.into(),
+        device,
     };
     let record = Record { method: experiment.name(), experiment: settings, failed, outcome };
     files::write_json(&path, &record)?;
@@ -301,28 +299,4 @@ fn twins(
         Ok(files::read_json(&path)?)
     };
     (0..seeds).map(twin).collect()
-}
-
-fn device_name(device: Device) -> String {
-    match device {
-        Device::Cpu => format!("cpu, {} threads", tch::get_num_threads()),
-        Device::Cuda(index) => format!("cuda:{index}"),
-        other => format!("{other:?}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_make_the_whole() {
-        let whole = plan(&Study::Mnist.extent(false), None, 2, 2);
-        let parts: Vec<Vec<Experiment>> = (1..=4).map(|index| share(&whole, Some(Part { index, count: 4 }))).collect();
-        assert!(parts.iter().all(|part| part.len().abs_diff(whole.len() / 4) <= 1));
-        assert!(whole.iter().all(|experiment| parts.iter().filter(|part| part.contains(experiment)).count() == 1));
-        assert_eq!(share(&whole, None), whole);
-        assert_eq!("2/4".parse(), Ok(Part { index: 2, count: 4 }));
-        assert!(["0/4", "5/4", "2", "a/b"].iter().all(|text| text.parse::<Part>().is_err()));
-    }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::experiment::title_of;
 use super::summary::{Group, groups, mean_and_spread};
 use super::{Experiment, Findings, ReproduceError, Yardstick};
+use crate::config::OptimizerKind;
 use crate::files;
 use crate::generate::{self, COMPONENTS, Gallery};
 use crate::methods::Method;
 use crate::rank::DEFAULT_ENERGY;
-use crate::report::{Axis, Line, LinePlot, MAX_BYTES, Page, Table};
+use crate::report::{self, Axis, Line, LinePlot, MAX_BYTES, Page, Table};
 use crate::run::Run;
 use crate::sheet::Row;
 
@@ -59,7 +60,8 @@ struct Stamp {
 impl Stamp {
     fn new(findings: &Findings, plan: &[Experiment]) -> Self {
         let seeds = plan.iter().map(|experiment| experiment.seed + 1).max().unwrap_or(1);
-        let about = format!("{} epochs, {}", findings.extent.epochs, findings.device);
+        let devices = report::each_once(findings.runs.iter().map(|run| run.experiment.device.as_str()));
+        let about = format!("{} epochs, {devices}", findings.extent.epochs);
         let even = plan.iter().all(|e| plan.iter().filter(|other| other.is_alike(e)).count() as u64 == seeds);
         let all = match seeds {
             1 => format!("Seed 0, {about}."),
@@ -75,24 +77,24 @@ impl Stamp {
 fn lead(findings: &Findings, yardstick: &Yardstick<'_>, stamp: &Stamp) -> String {
     let (extent, dataset) = (&findings.extent, yardstick.dataset);
     let network = if extent.narrowed > 1 {
-        format!(
-            "This is a quick look: the paper's network with its channels divided by {}, a code of {} values, {} in batches \
-             of {} instead of Adam, and fewer steps.",
-            extent.narrowed,
-            extent.latent,
-            title_of(extent.optimizer),
-            extent.batch_size
-        )
+        format!("This is a quick look: the paper's network with its channels divided by {}", extent.narrowed)
     } else {
-        format!("The paper's network with a code of {} values.", extent.latent)
+        "The paper's network".into()
     };
+    let (optimizer, batch_size) = (title_of(extent.optimizer), extent.batch_size);
+    let steps = if extent.optimizer == OptimizerKind::Adam {
+        format!("{optimizer} in batches of {batch_size} as in the paper, for fewer epochs")
+    } else {
+        format!("{optimizer} in batches of {batch_size} instead of the paper's Adam, and fewer steps")
+    };
+    let network = format!("{network}, a code of {} values, {steps}.", extent.latent);
     format!(
         "{network} {} training and {} test images. {} The encoders and decoders of all methods are the same, as are the steps; {} at {:e} unless \
          a row says otherwise.",
         dataset.train.len(),
         dataset.test.len(),
         stamp.all,
-        title_of(extent.optimizer),
+        optimizer,
         extent.learning_rate
     )
 }

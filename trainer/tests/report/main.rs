@@ -89,11 +89,16 @@ fn a_study_becomes_a_page_and_is_not_run_twice() {
     };
     let (ok, _, log) = reproduce(&["--epochs", "1", "--methods", "ae,vae"]);
     assert!(ok && log.contains("2 of 2 experiments to run, 1 epochs of 200 items each"), "{log}");
-    let weights = || std::fs::read(out.join("ae-seed0/model.safetensors")).expect("the weights");
-    let before = weights();
-    let (ok, json, log) = reproduce(&["--epochs", "1", "--methods", "ae,vae,irmae_fixed"]);
+    let weights = |of: &str| std::fs::read(out.join(of).join("model.safetensors")).expect("the weights");
+    let methods = ["--epochs", "1", "--methods", "ae,vae,irmae_fixed"];
+    // A part is trained, no more; what is trained already is measured as it is.
+    let (ok, _, log) = reproduce(&[&methods[..], &["--part", "3/3"]].concat());
+    let third = "irmae-fixed-l5-seed0";
+    assert!(ok && !out.join(third).join("measures.json").exists(), "{log}");
+    let before = ["ae-seed0", third].map(weights);
+    let (ok, json, log) = reproduce(&methods);
     assert!(ok && log.contains("1 of 3 experiments to run"), "{log}");
-    assert_eq!(weights(), before);
+    assert_eq!(["ae-seed0", third].map(weights), before);
     let findings: Value = serde_json::from_slice(&json).expect("one JSON object");
     let runs = findings["runs"].as_array().expect("runs");
     assert_eq!(
