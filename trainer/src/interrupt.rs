@@ -1,7 +1,6 @@
 //! Ctrl-C: the step under way is finished and all is saved, so that `trainer resume` goes on from there.
 
 use std::path::PathBuf;
-use std::process;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,7 +38,9 @@ pub fn listen() {
     static LISTENING: Once = Once::new();
     let note = || {
         if REQUESTED.swap(true, Ordering::Relaxed) {
-            process::exit(EXIT_CODE.into());
+            // Not `process::exit`: it would take libtorch apart while another thread computes with it.
+            // SAFETY: it ends the process, and touches nothing of it.
+            unsafe { nix::libc::_exit(EXIT_CODE.into()) }
         }
         eprintln!("interrupted: saving after this step (once more to stop at once)");
     };

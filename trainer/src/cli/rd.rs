@@ -51,9 +51,9 @@ pub(super) struct Rd {
     /// Epochs in which ours is tuned
     #[arg(long, value_name = "N")]
     tune_epochs: Option<usize>,
-    /// Learning rate at the start of tuning
-    #[arg(long, default_value_t = 2e-2, value_name = "RATE")]
-    tune_lr: f64,
+    /// Learning rate at the start of tuning [default: 0.01 with a gateway's decoder, 0.02 with a mirror]
+    #[arg(long, value_name = "RATE")]
+    tune_lr: Option<f64>,
     /// Linear layers of IRMAE as published
     #[arg(long, default_value_t = 4, value_name = "L")]
     linear_layers: usize,
@@ -96,15 +96,17 @@ impl Rd {
         };
         let preset = self.preset.clone().unwrap_or(preset.into());
         let is_mirror = self.quick || preset.starts_with("paper-");
-        let decoder = if is_mirror { DecoderKind::Mirror } else { DecoderKind::Gateway };
+        let decoder = self.decoder.unwrap_or(if is_mirror { DecoderKind::Mirror } else { DecoderKind::Gateway });
+        // The larger decoder loses 0.1 to 0.3 dB on Fashion-MNIST at the rate that is best for the smaller one.
+        let tune_learning_rate = if decoder == DecoderKind::Gateway { 1e-2 } else { 2e-2 };
         Settings {
             data,
             preset,
-            decoder: self.decoder.unwrap_or(decoder),
+            decoder,
             latent: self.latent,
             train_epochs: self.epochs.unwrap_or(epochs[0]),
             tune_epochs: self.tune_epochs.unwrap_or(epochs[1]),
-            tune_learning_rate: self.tune_lr,
+            tune_learning_rate: self.tune_lr.unwrap_or(tune_learning_rate),
             bytes: if self.bytes.is_empty() { bytes.to_vec() } else { self.bytes.clone() },
             published_linear_layers: self.linear_layers,
         }

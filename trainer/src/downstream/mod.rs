@@ -100,7 +100,12 @@ pub fn on_items(
 
 impl Task<'_> {
     fn points(&self, effort: Effort, seed: u64) -> Vec<Point> {
-        label_counts(self.labels.train.len()).into_iter().map(|count| self.measure(count, effort, seed)).collect()
+        let measure = |count| {
+            let point = self.measure(count, effort, seed);
+            eprintln!("classified with {} labels: {:.1} % wrong", point.labels, 100.0 * point.error);
+            point
+        };
+        label_counts(self.labels.train.len()).into_iter().map(measure).collect()
     }
 
     /// The test error with `count` labels, chosen by `seed` from the training part with as many of each class as possible.

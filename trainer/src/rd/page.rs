@@ -33,14 +33,14 @@ impl Report {
 
     /// PSNR, and how far it is above that of PCA.
     fn plots(&self) -> Vec<LinePlot> {
-        let axes = || Axis::octaves("bytes an item, on average");
-        let mut all = LinePlot::new("PSNR", axes(), Axis::linear("PSNR, dB"));
-        let mut above = LinePlot::new("PSNR above that of PCA at the same size", axes(), Axis::linear("dB"));
+        let (used, allowed) = (Axis::octaves("bytes an item, on average"), Axis::octaves("bytes a packet, at most"));
+        let mut all = LinePlot::new("PSNR", used, Axis::linear("PSNR, dB"));
+        let mut above = LinePlot::new("PSNR above that of PCA in such packets", allowed, Axis::linear("dB"));
         for method in self.methods() {
             let spreads = || self.settings.bytes.iter().filter_map(|&bytes| Some((bytes, self.psnr(method, bytes)?)));
             all.lines.push(Line::new(method, spreads().map(|(_, psnr)| (psnr.bytes_per_item, psnr.mean_db))));
             let over_pca = |(bytes, psnr): (usize, super::Spread)| {
-                Some((psnr.bytes_per_item, psnr.mean_db - self.psnr("pca", bytes)?.mean_db))
+                Some((bytes as f64, psnr.mean_db - self.psnr("pca", bytes)?.mean_db))
             };
             above.lines.push(Line::new(method, spreads().filter_map(over_pca)));
         }

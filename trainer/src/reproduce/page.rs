@@ -131,14 +131,14 @@ fn spectra(page: &mut Page, findings: &Findings, groups: &[Group<'_>], stamp: &S
         plot
     };
     let main = groups.iter().map(|group| group.experiment).find(|e| e.method == Method::Irmae && !e.is_ablation());
-    let plots = [
-        plot("The methods", &|experiment| !experiment.is_ablation()),
-        plot("Ablations of IRMAE", &|experiment| {
+    let mut plots = vec![plot("The methods", &|experiment| !experiment.is_ablation())];
+    if groups.iter().any(|group| group.experiment.is_ablation()) {
+        plots.push(plot("Ablations of IRMAE", &|experiment| {
             experiment.is_ablation() || main.is_some_and(|main| main.is_alike(experiment))
-        }),
-    ];
-    let drawn: Vec<LinePlot> = plots.into_iter().filter(|plot| !plot.lines.is_empty()).collect();
-    page.plots(&drawn);
+        }));
+    }
+    plots.retain(|plot| !plot.lines.is_empty());
+    page.plots(&plots);
 }
 
 fn ranks(page: &mut Page, findings: &Findings, groups: &[Group<'_>], stamp: &Stamp) {
