@@ -80,7 +80,6 @@ pub fn plan(extent: &Extent, methods: Option<&[Method]>, seeds: u64, side_seeds:
     let [main, other] = extent.depths;
     let core = [Experiment::new(Method::Ae, 0), Experiment::new(Method::Irmae, main)];
     let mut side = vec![
-        Experiment::new(Method::Irmae, other),
         Experiment::new(Method::AeL1, 0),
         Experiment::new(Method::AeL2, 0),
         Experiment::new(Method::Vae, 0),
@@ -88,6 +87,9 @@ pub fn plan(extent: &Extent, methods: Option<&[Method]>, seeds: u64, side_seeds:
         Experiment::new(Method::IrmaeShared, main),
         Experiment::new(Method::IrmaeRelu, main),
     ];
+    if other != main {
+        side.insert(0, Experiment::new(Method::Irmae, other));
+    }
     let others = [OptimizerKind::Adam, OptimizerKind::Rmsprop, OptimizerKind::Sgd];
     // Who names methods asks for them, not for optimisers.
     let others = others.into_iter().filter(|&optimizer| methods.is_none() && optimizer != extent.optimizer);
@@ -117,7 +119,10 @@ mod tests {
 
     #[test]
     fn every_experiment_has_a_folder_of_its_own() {
-        let plan = plan(&Study::Shapes.extent(false), None, 3, 2);
+        let extent = Study::Shapes.extent(false);
+        let one_depth = super::plan(&Extent { depths: [2, 2], ..extent }, Some(&[Method::Irmae]), 1, 1);
+        assert_eq!(one_depth.len(), 1);
+        let plan = plan(&extent, None, 3, 2);
         assert_eq!(plan.len(), 2 * 3 + 10 * 2);
         let mut folders: Vec<String> = plan.iter().map(Experiment::folder).collect();
         assert_eq!((folders[0].as_str(), folders[3].as_str()), ("ae-seed0", "irmae-l6-seed0"));
