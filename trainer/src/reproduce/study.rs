@@ -90,8 +90,8 @@ impl Study {
         }
     }
 
-    /// The paper's extent, but for the epochs: its 100 would take two cores a day. Shapes are asked for a rank, which needs a network that is trained to the
-    /// end: in a few epochs, Muon and a rate that falls are. With `quick`, an extent that two cores finish in minutes.
+    /// The paper's extent, but for the epochs: its 100 would take two cores a day. Shapes are asked for a rank: of what was tried for a few epochs,
+    /// Muon and a rate that falls drive it down furthest, though IRMAE then restores shapes in grey. With `quick`, an extent that two cores finish in minutes.
     pub fn extent(self, quick: bool) -> Extent {
         let paper = Extent {
             epochs: 20,
