@@ -97,7 +97,7 @@ impl Rd {
         let preset = self.preset.clone().unwrap_or(preset.into());
         let is_mirror = self.quick || preset.starts_with("paper-");
         let decoder = self.decoder.unwrap_or(if is_mirror { DecoderKind::Mirror } else { DecoderKind::Gateway });
-        // The larger decoder loses 0.1 to 0.3 dB on Fashion-MNIST at the rate that is best for the smaller one.
+        // Behind the larger decoder 0.02 ended 0.1 to 0.3 dB below 0.01 at 16 and 32 bytes of Fashion-MNIST, in 16 epochs beside 18.
         let tune_learning_rate = if decoder == DecoderKind::Gateway { 1e-2 } else { 2e-2 };
         Settings {
             data,

@@ -35,14 +35,16 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// That of `folder`, if it is of `recipe` and `config`.
+    /// That of `folder`, if it is of `recipe` and `config`, with however many threads: it may come from another machine.
     pub(super) fn find(folder: &Path, recipe: &Recipe, config: &RunConfig) -> Result<Option<Self>, FileError> {
         let path = folder.join(FINISHED);
         if !path.exists() {
             return Ok(None);
         }
         let finished: Self = files::read_json(&path)?;
-        Ok((finished.recipe == *recipe && finished.config == *config).then_some(finished))
+        let mut asked_for = finished.config.clone();
+        asked_for.training.threads = config.training.threads;
+        Ok((finished.recipe == *recipe && asked_for == *config).then_some(finished))
     }
 
     /// Leaves word of it in `folder`, whose network is whole, in place of what was under way.
@@ -117,5 +119,29 @@ impl UnderWay {
     pub(super) fn into_history(self) -> (Vec<f64>, f64) {
         let seconds = self.seconds();
         (self.state.losses, seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::Method;
+    use crate::testing;
+
+    #[test]
+    fn a_finished_training_of_another_machine_is_known_and_one_of_other_settings_is_not() {
+        let (folder, config) = (tempfile::tempdir().unwrap(), testing::config(&testing::dataset()));
+        let recipe = Recipe::from(Method::Ae);
+        let finished =
+            Finished { recipe, config: config.clone(), losses: vec![1.0], seconds: 2.0, device: "cuda:0".into() };
+        finished.save(folder.path()).unwrap();
+        let found = |recipe: Recipe, change: &dyn Fn(&mut RunConfig)| {
+            let mut asked_for = config.clone();
+            change(&mut asked_for);
+            Finished::find(folder.path(), &recipe, &asked_for).unwrap()
+        };
+        assert_eq!(found(recipe, &|config| config.training.threads += 14), Some(finished));
+        assert_eq!(found(recipe, &|config| config.training.epochs += 1), None);
+        assert_eq!(found(Method::Vae.into(), &|_| {}), None);
     }
 }
