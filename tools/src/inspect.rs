@@ -44,6 +44,7 @@ fn report(model: &Model<'_>) -> Value {
         "bits": model.code().bits(),
         "resolutions": model.resolutions(),
         "points": model.code().points(),
+        "classes": model.code().classes().count(),
         "packet_bytes": model.code().packet_len_max(),
         "flash_bytes": model.file_len(),
         "buffer_bytes": model.buffer_len(),
@@ -66,9 +67,10 @@ fn print(model: &Model<'_>) {
     println!("  window   {} (height x width x channels) of {}", shape(model.frame()), raw(model.raw_type()));
     println!("  code     {} coefficients, bits {:?}", model.code_len(), model.code().bits());
     println!(
-        "  packet   up to {} bytes, all included; {} operating points",
+        "  packet   up to {} bytes, all included; {} operating points, {} classes",
         model.code().packet_len_max(),
-        model.code().points()
+        model.code().points(),
+        model.code().classes().count()
     );
     println!("  flash    {} bytes", model.file_len());
     println!("  buffer   {} bytes", model.buffer_len());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::batches::DeviceData;
-use crate::code::{self, BytesError, CodeTables, Quantizer};
+use crate::code::{self, BytesError, CLASSES_MAX, CodeTables, Quantizer};
 use crate::collapse::{self, Collapse};
 use crate::config::{Schedule, TrainingConfig, TrainingError};
 use crate::data::Dataset;
@@ -126,7 +126,7 @@ fn tune_from(
     let (data, test) = (upload(&dataset.train), upload(&dataset.test));
     let judge = Judge { test: &test, peak: dataset.peak, bytes: &bytes };
     let model = &collapsed.model;
-    let quantizer = (!bytes.is_empty()).then(|| Quantizer::fit(model, &data, &bytes));
+    let quantizer = (!bytes.is_empty()).then(|| Quantizer::fit(model, &data, &bytes, CLASSES_MAX));
     let (psnr_db_before, packets_before) = judge.qualities(model, quantizer.as_ref());
 
     let run = run_of(collapsed);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Reduction, Tensor};
 
 use crate::batches::DeviceData;
-use crate::code::{CodeTables, Quantizer};
+use crate::code::{CLASSES_MAX, CodeTables, Quantizer};
 use crate::config::TrainingConfig;
 use crate::files::{self, FileError};
 use crate::fit::{Fit, Place};
@@ -112,17 +112,18 @@ impl Tuning<'_> {
             }
         }
         fit.progress.finish();
-        Ok((self.quantizer(), loss))
+        Ok((self.quantizer(CLASSES_MAX), loss))
     }
 
     /// What fits the codes of now, for packets if there are any.
-    fn quantizer(&self) -> Option<Quantizer> {
+    fn quantizer(&self, classes_max: usize) -> Option<Quantizer> {
         let bytes = &self.options.bytes;
-        (!bytes.is_empty()).then(|| Quantizer::fit(self.model, self.data, bytes))
+        (!bytes.is_empty()).then(|| Quantizer::fit(self.model, self.data, bytes, classes_max))
     }
 
+    /// What is in the loop has one class: with 16, a code tuned for 4 bytes alone drew together around their means and lost 1.4 dB on Fashion-MNIST.
     fn code(&self, last: Option<&Code>) -> Option<Code> {
-        let quantizer = self.quantizer()?;
+        let quantizer = self.quantizer(1)?;
         let prices = Prices::of(self.model, self.data, &quantizer, last.map(|code| code.prices.base()));
         Some(Code { quantizer, prices })
     }
@@ -144,12 +145,12 @@ impl Tuning<'_> {
     fn load(&self, state: State, optimizer: &mut Optimizer) -> Result<(Place, Option<Code>), FileError> {
         let (folder, device) = (self.run.join(files::TUNING), self.model.device());
         let place = run::load_checkpoint(self.model, optimizer, &folder)?;
-        let code = |tables| -> Result<Code, FileError> {
+        let code = |tables: CodeTables| -> Result<Code, FileError> {
             let path = folder.join(PRICES);
             let tensors = tensors::load(&path)?.tensors;
             let prices = Prices::from_tensors(|name| Some(tensors.get(name)?.to_device(device)));
             let prices = prices.ok_or(FileError::Damaged { path, why: "a tensor is missing".into() })?;
-            Ok(Code { quantizer: Quantizer::new(tables, device), prices })
+            Ok(Code { quantizer: Quantizer::new(tables.upgraded(), device), prices })
         };
         Ok((place, state.tables.map(code).transpose()?))
     }

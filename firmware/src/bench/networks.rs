@@ -99,8 +99,8 @@ fn encode<S: Sample + Pod>(model: &Model<'_>, input: &[u8], memory: &mut Memory)
 #[inline(never)]
 fn code_once(model: &Model<'_>, packet_len: usize, memory: &mut Memory) {
     let code = &memory.code[..model.code_len()];
-    let [point, payload @ ..] = &mut memory.packet[..packet_len] else { return };
-    model.code().encode((*point).into(), code, payload);
+    let [head, payload @ ..] = &mut memory.packet[..packet_len] else { return };
+    model.code().encode(*head, code, payload);
 }
 
 /// From a packet to a window of samples; gives its bytes.

@@ -1,8 +1,8 @@
 //! The quantiser of one coefficient, and how likely its cells are.
 //!
-//! A coefficient `c` of `b` bits is quantised as `x = c 2^(15-b)`, so that every coefficient lies in `-2^14 .. 2^14`. A quantiser has a
-//! step `D` and a zero cell of its own width (a deadzone quantiser: Sullivan, "Efficient scalar quantization of exponential and
-//! Laplacian random variables", 1996):
+//! Within a class, a coefficient `c` of mean `m` and spread `b` is quantised as `x = (c - m) 2^(15-b)`, of which little lies outside
+//! `-2^14 .. 2^14`. A quantiser has a step `D` and a zero cell of its own width (a deadzone quantiser: Sullivan, "Efficient scalar
+//! quantization of exponential and Laplacian random variables", 1996):
 //!
 //! ```text
 //! cell 0:   -z <= x < z,                     z = D deadzone / 256
@@ -46,9 +46,11 @@ static MANTISSAS: [u32; 8] = {
 /// A cumulative distribution, in shares of `2^15`.
 pub type Knots = [u16; KNOTS];
 
-/// The quantiser of a coefficient at a point.
+/// The quantiser of a coefficient at a point, in a class.
 #[derive(Debug, Clone, Copy)]
 pub struct Quantizer {
+    /// `m`.
+    mean: i32,
     /// `15 - b`.
     scale: u32,
     /// `D`, with 8 fraction bits.
@@ -60,6 +62,12 @@ pub struct Quantizer {
     shift: u32,
     /// The last cell holds this: half a step before the end.
     limit: i32,
+}
+
+/// The step, in eighths of an octave, that is `step` to a coefficient of `bits`, where it has this `spread`.
+#[inline]
+pub fn step_in_class(step: u8, bits: u8, spread: u8) -> u8 {
+    step.saturating_add((bits - spread) << 3).min(STEP_MAX)
 }
 
 /// A cell of a coefficient's quantiser.
@@ -79,13 +87,15 @@ pub(super) struct Edges {
 }
 
 impl Quantizer {
-    /// A quantiser whose step is `2^(step / 8)`, for a coefficient of `bits`; see [`Code::new`](super::Code::new) for what they may be.
+    /// A quantiser whose step is `2^(step / 8)` in a class where the coefficient has this `spread` (5 to 15) and `mean`; see
+    /// [`Tables`](super::Tables) for what the others may be, and [`step_in_class`] for the step.
     #[inline]
-    pub fn new(step: u8, deadzone: u8, bits: u8) -> Self {
+    pub fn new(step: u8, deadzone: u8, spread: u8, mean: i16) -> Self {
         let (octave, mantissa) = (u32::from(step >> 3 & 15), MANTISSAS[usize::from(step & 7)]);
         let size = (mantissa & 0xffff) << octave;
         Self {
-            scale: u32::from(BITS - bits),
+            mean: i32::from(mean),
+            scale: u32::from(BITS - spread),
             size: size as i32,
             zero: ((size * u32::from(deadzone)) >> 16) as i32,
             reciprocal: (mantissa >> 16) as i32,
@@ -116,16 +126,22 @@ impl Quantizer {
         self.zero
     }
 
-    /// How far a coefficient lies from 0. -1 mirrors 0: cells hold their lower edge.
+    /// How far a coefficient lies from the class's mean.
     #[inline]
-    fn magnitude(&self, coefficient: i16) -> i32 {
-        i32::from(coefficient ^ (coefficient >> 15)) << self.scale
+    fn residual(&self, coefficient: i16) -> i32 {
+        i32::from(coefficient) - self.mean
+    }
+
+    /// How far `x` lies from 0. -1 mirrors 0: cells hold their lower edge.
+    #[inline]
+    fn magnitude(&self, residual: i32) -> i32 {
+        (residual ^ (residual >> 31)) << self.scale
     }
 
     /// The square of what is lost of a coefficient, in its units, cells standing for their middles.
     #[inline]
     pub(super) fn square_lost(&self, coefficient: i16, is_sent: bool) -> u64 {
-        let magnitude = self.magnitude(coefficient);
+        let magnitude = self.magnitude(self.residual(coefficient));
         let steps = if is_sent { self.steps_to(magnitude) } else { None };
         let middle = steps.map_or(0, |steps| self.zero + (((2 * steps + 1) * self.size) >> 9));
         let off = (magnitude - middle) >> self.scale;
@@ -141,8 +157,9 @@ impl Quantizer {
 
     /// The number of a coefficient's cell.
     pub fn level(&self, coefficient: i16) -> i32 {
-        let number = self.steps_to(self.magnitude(coefficient)).map_or(0, |steps| steps + 1);
-        if coefficient < 0 { -number } else { number }
+        let residual = self.residual(coefficient);
+        let number = self.steps_to(self.magnitude(residual)).map_or(0, |steps| steps + 1);
+        if residual < 0 { -number } else { number }
     }
 
     /// The cell of that number.
@@ -155,8 +172,9 @@ impl Quantizer {
     /// The cell of a coefficient.
     #[inline]
     pub(super) fn edges_of(&self, coefficient: i16) -> Edges {
-        let edges = self.edges_around(self.magnitude(coefficient));
-        if coefficient < 0 { edges.mirrored() } else { edges }
+        let residual = self.residual(coefficient);
+        let edges = self.edges_around(self.magnitude(residual));
+        if residual < 0 { edges.mirrored() } else { edges }
     }
 
     /// The cell of a magnitude.
@@ -213,7 +231,7 @@ impl Quantizer {
         let mass = f_high - f_low;
         let mean = ((moment + mass / 2) / mass) as i32 - HALF;
         // A coefficient c has all from c to c + 1.
-        (mean >> self.scale) as i16
+        ((mean >> self.scale) + self.mean) as i16
     }
 
     /// Whether no cell has an empty share where the distribution rises by at least `rise` from knot to knot: each cell is at least half a step
@@ -269,7 +287,7 @@ mod tests {
         for bits in [6, 9, 12, 15] {
             for code in STEP_MIN..=STEP_MAX {
                 for deadzone in [128, 170, 255] {
-                    let step = Quantizer::new(code, deadzone, bits);
+                    let step = Quantizer::new(code, deadzone, bits, 0);
                     if !step.is_sent() {
                         assert_eq!(step.top(), 0);
                         continue;
@@ -300,7 +318,7 @@ mod tests {
     fn shares_are_not_empty_and_found_again() {
         for knots in [even(), peaked()] {
             for code in STEP_MIN..=STEP_MAX {
-                let step = Quantizer::new(code, 160, 11);
+                let step = Quantizer::new(code, 160, 11, 0);
                 if !step.is_covered(least_rise(&knots)) || !step.is_sent() {
                     continue;
                 }
@@ -320,7 +338,7 @@ mod tests {
     #[test]
     fn the_mean_of_a_cell_is_the_mean() {
         // Units of 16.
-        let step = Quantizer::new(8 * 11, 128, 11);
+        let step = Quantizer::new(8 * 11, 128, 11, 0);
         for level in 1..4 {
             let edges = step.edges(level);
             let middle = (edges.low + edges.high) / 32;
@@ -328,14 +346,14 @@ mod tests {
         }
         assert!(step.mean(&even(), step.edges(0)).abs() <= 1);
         // From 49 to 148, most of it up to 64.
-        let step = Quantizer::new(53 + 8 * 4, 128, 11);
+        let step = Quantizer::new(53 + 8 * 4, 128, 11, 0);
         assert!((59..70).contains(&step.mean(&peaked(), step.edges(1))));
     }
 
     #[test]
     fn literal_cells() {
         // A step of 64 units with a zero cell of 2 x 40.
-        let step = Quantizer::new(8 * 12, 160, 9);
+        let step = Quantizer::new(8 * 12, 160, 9, 0);
         assert_eq!((step.step_256ths(), step.zero(), step.top()), (64 << 14, 40 << 6, 3));
         assert_eq!(
             [-256, -105, -104, -41, -40, 0, 39, 40, 103, 104, 255].map(|c| step.level(c)),
@@ -344,12 +362,28 @@ mod tests {
         assert_eq!(step.edges(3), Edges { low: 168 * 64, high: END });
         assert_eq!(step.edges(-1), Edges { low: -104 * 64, high: -40 * 64 });
         // A step that leaves no cell but the zero cell.
-        assert!(!Quantizer::new(8 * 15, 128, 8).is_sent());
+        assert!(!Quantizer::new(8 * 15, 128, 8, 0).is_sent());
+    }
+
+    #[test]
+    fn cells_lie_around_the_mean_of_the_class() {
+        let [at_zero, moved] = [0, -50].map(|mean| Quantizer::new(8 * 12, 160, 9, mean));
+        for c in -200..=200_i16 {
+            assert_eq!(moved.level(c - 50), at_zero.level(c));
+            assert_eq!(moved.square_lost(c - 50, true), at_zero.square_lost(c, true));
+        }
+        for level in -3..=3 {
+            let [there, here] = [moved, at_zero].map(|step| step.cell(&even(), level));
+            assert_eq!((there.value, there.share), (here.value - 50, here.share));
+        }
+        // As far away as 15 bits allow.
+        let far = Quantizer::new(STEP_MAX, 128, 15, -(1 << 14));
+        assert_eq!(far.square_lost((1 << 14) - 1, false), ((1_u64 << 15) - 1).pow(2));
     }
 
     #[test]
     fn what_is_lost_is_the_way_to_the_middle() {
-        let step = Quantizer::new(8 * 12, 160, 9);
+        let step = Quantizer::new(8 * 12, 160, 9, 0);
         assert_eq!([0, 30, 40, 72, 104].map(|c| step.square_lost(c, true)), [0, 900, 32 * 32, 0, 32 * 32]);
         assert_eq!([30, -3].map(|c| step.square_lost(c, false)), [900, 4], "not sent; -1 mirrors 0");
     }

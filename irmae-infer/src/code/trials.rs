@@ -5,6 +5,7 @@ use super::{Code, Encoded, Quantizer};
 /// A code that is being tried.
 pub(super) struct Trials<'t> {
     code: &'t Code<'t>,
+    class: usize,
     coefficients: &'t [i16],
     payload: &'t mut [u8],
     /// What is in `payload`.
@@ -13,8 +14,9 @@ pub(super) struct Trials<'t> {
 
 impl<'t> Trials<'t> {
     pub(super) fn new(code: &'t Code<'t>, coefficients: &'t [i16], payload: &'t mut [u8]) -> Self {
-        let last = code.encode(code.points() / 2, coefficients, payload);
-        Self { code, coefficients, payload, last }
+        let class = code.classes().class_of(coefficients);
+        let last = code.encode(code.head(code.points() / 2, class), coefficients, payload);
+        Self { code, class, coefficients, payload, last }
     }
 
     /// Leaves the best payload.
@@ -25,9 +27,9 @@ impl<'t> Trials<'t> {
         while low < high {
             let trial = self.encode((low + high) / 2);
             if usize::from(trial.count) == whole {
-                low = usize::from(trial.point) + 1;
+                low = self.code.point_of(trial.head) + 1;
             } else {
-                high = usize::from(trial.point);
+                high = self.code.point_of(trial.head);
                 cut = trial;
             }
         }
@@ -49,8 +51,9 @@ impl<'t> Trials<'t> {
     }
 
     fn encode(&mut self, point: usize) -> Encoded {
-        if point != usize::from(self.last.point) {
-            self.last = self.code.encode(point, self.coefficients, self.payload);
+        let head = self.code.head(point, self.class);
+        if head != self.last.head {
+            self.last = self.code.encode(head, self.coefficients, self.payload);
         }
         self.last
     }
@@ -60,6 +63,6 @@ impl<'t> Trials<'t> {
         let lost = |(index, ((quantizer, _), &coefficient)): (usize, ((Quantizer, _), &i16))| {
             quantizer.square_lost(coefficient, index < count)
         };
-        self.code.coefficients(point).zip(self.coefficients).enumerate().map(lost).sum()
+        self.code.coefficients(self.code.head(point, self.class)).zip(self.coefficients).enumerate().map(lost).sum()
     }
 }

@@ -12,7 +12,7 @@ pub struct Header<'a> {
     pub raw: RawType,
     /// Shape of a window of samples: the encoder's input, the decoder's output.
     pub frame: Shape,
-    /// Bits of each coefficient, in the order of the code; see [`Code::new`](crate::code::Code::new), also for the next two.
+    /// Bits of each coefficient, in the order of the code; see [`Tables`](crate::code::Tables), also for the next five.
     pub bits: &'a [u8],
     /// Most bytes of a payload.
     pub max_len: u8,
@@ -20,6 +20,10 @@ pub struct Header<'a> {
     pub deadzones: &'a [u8],
     /// A step for each coefficient of each point.
     pub steps: &'a [u8],
+    /// Spreads of the coefficients, class by class.
+    pub spreads: &'a [u8],
+    /// What deviations count at least, in bits.
+    pub blur: u8,
     /// Number type of the first layer's input.
     pub input: Element,
     /// Least and largest input of the first layer; not used by float models.

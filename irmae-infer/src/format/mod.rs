@@ -21,7 +21,7 @@ use crate::error::LoadError;
 /// First bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"IRMA";
 /// Version that this crate writes. It reads every minor version of the same major one.
-pub const VERSION: (u8, u8) = (4, 0);
+pub const VERSION: (u8, u8) = (5, 0);
 /// Alignment of the file's first byte, of the weight blob and of each section in it.
 pub const ALIGNMENT: usize = 16;
 /// Layers in a model, at most.

@@ -37,6 +37,8 @@ impl<'a> Fields<'a> {
             max_len: self.byte(),
             deadzones: self.list(),
             steps: self.list(),
+            spreads: self.list(),
+            blur: self.byte(),
             input: self.element(),
             input_clamp: self.pair(),
         }
@@ -155,6 +157,8 @@ mod tests {
         max_len: 31,
         deadzones: &[128],
         steps: &[16, 127],
+        spreads: &[7, 14, 6, 15],
+        blur: 3,
         input: Element::I16,
         input_clamp: [i32::MIN, i32::MAX],
     };

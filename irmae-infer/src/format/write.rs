@@ -8,7 +8,7 @@ use super::{
     ALIGNMENT, CHECKSUM_LEN, ENVELOPE_LEN, Element, Envelope, Header, Kind, LayerHeader, MAX_LAYERS, Precision,
     Sections, crc32,
 };
-use crate::code::Code;
+use crate::code::{Code, Tables};
 use crate::error::LoadError;
 use crate::kernels::packing;
 use crate::layer::Shape;
@@ -53,6 +53,15 @@ pub struct CodeSpec {
     pub deadzones: Vec<u8>,
     /// A step for each coefficient of each point, in eighths of an octave.
     pub steps: Vec<u8>,
+    /// Bits of each coefficient's distance from its mean, class by class.
+    #[serde(default)]
+    pub spreads: Vec<u8>,
+    /// Means of each coefficient in units, class by class.
+    #[serde(default)]
+    pub means: Vec<i16>,
+    /// Distances from the mean below `2^blur` units are alike to whoever looks for the class of a code.
+    #[serde(default)]
+    pub blur: u8,
     /// [`KNOTS`](crate::code::KNOTS) of each coefficient's cumulative distribution.
     pub knots: Vec<u16>,
 }
@@ -60,7 +69,16 @@ pub struct CodeSpec {
 impl CodeSpec {
     /// The code, if its tables are sound.
     pub fn code(&self) -> Option<Code<'_>> {
-        Code::new(&self.bits, self.max_len, &self.deadzones, &self.steps, &self.knots)
+        Code::new(Tables {
+            bits: &self.bits,
+            max_len: self.max_len,
+            deadzones: &self.deadzones,
+            steps: &self.steps,
+            spreads: &self.spreads,
+            means: &self.means,
+            blur: self.blur,
+            knots: &self.knots,
+        })
     }
 }
 
@@ -143,6 +161,8 @@ pub fn write(spec: &ModelSpec) -> Result<Vec<u8>, WriteError> {
         max_len: spec.code.max_len,
         deadzones: &spec.code.deadzones,
         steps: &spec.code.steps,
+        spreads: &spec.code.spreads,
+        blur: spec.code.blur,
         input: spec.input,
         input_clamp: spec.input_clamp,
     };
@@ -201,6 +221,7 @@ fn blob(spec: &ModelSpec) -> Vec<u8> {
         }
     }
     Sections::emit(&mut blob, &spec.code.resolutions);
+    Sections::emit(&mut blob, &spec.code.means);
     Sections::emit(&mut blob, &spec.code.knots);
     let mut input = match spec.kind {
         Kind::Encoder => spec.frame,

@@ -1,7 +1,7 @@
 //! The checks of [`Model::load`](super::Model::load): all that can be wrong with a file is found here.
 
 use super::{Layer, Model, Region, Weights, align};
-use crate::code::{Code, KNOTS};
+use crate::code::{Code, KNOTS, Tables};
 use crate::error::LoadError;
 use crate::format::{Element, Envelope, Fields, Header, Kind, LayerHeader, MAX_LAYERS, Precision, Sections};
 #[cfg(feature = "float")]
@@ -28,12 +28,14 @@ pub(super) fn load<'a>(model: &mut Model<'a>, bytes: &'a [u8]) -> Result<(), Loa
     let mut sections = Sections::new(model.envelope.blob(bytes));
     model.transfer = load_transfer(&model.envelope, &header, &mut sections);
     model.resolutions = sections.take(header.bits.len());
+    let means = sections.take(header.spreads.len());
     let knots = sections.take(header.bits.len().saturating_mul(KNOTS));
     if !sections.is_whole() {
         return Err(LoadError::Length);
     }
-    model.code =
-        Code::new(header.bits, header.max_len, header.deadzones, header.steps, knots).ok_or(LoadError::Code)?;
+    let Header { bits, max_len, deadzones, steps, spreads, blur, .. } = header;
+    let tables = Tables { bits, max_len, deadzones, steps, spreads, means, blur, knots };
+    model.code = Code::new(tables).ok_or(LoadError::Code)?;
     (model.raw, model.frame, model.input_clamp) = (header.raw, header.frame, header.input_clamp);
     load_layers(model, header.input, fields, sections)
 }

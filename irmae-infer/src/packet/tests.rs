@@ -1,26 +1,26 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::code::tests::{COEFFICIENTS, Tables};
+use crate::code::tests::{COEFFICIENTS, Example};
 use crate::framing::{encode_frame, frame_len_max};
 
 const MODEL_ID: u64 = 0x0123_4567_89ab_cdef;
 const SEQUENCE: u8 = 0;
 /// The example of `FORMAT.md`.
-const FULL_PACKET: [u8; 8] = [0x21, 0xef, 0x00, 0x01, 0x12, 0xe4, 0x63, 0x2d];
+const FULL_PACKET: [u8; 8] = [0x21, 0xef, 0x00, 0x02, 0x12, 0xe4, 0x07, 0xc2];
 
-fn decoder(tables: &Tables, model_id: u64) -> PacketDecoder<'_> {
+fn decoder(tables: &Example, model_id: u64) -> PacketDecoder<'_> {
     PacketDecoder { tables: tables.code(), model_id, profile: Profile::Full, history: History::default() }
 }
 
 fn full_packet(max_bytes: usize) -> Vec<u8> {
     let mut packet = [0xaa; 10];
-    let len = encode_full(&Tables::new().code(), MODEL_ID, &COEFFICIENTS, SEQUENCE, max_bytes, &mut packet).unwrap();
+    let len = encode_full(&Example::new().code(), MODEL_ID, &COEFFICIENTS, SEQUENCE, max_bytes, &mut packet).unwrap();
     packet[..len].to_vec()
 }
 
 fn error(packet: &[u8]) -> PacketError {
-    decoder(&Tables::new(), MODEL_ID).decode(packet, &mut [0; 3]).unwrap_err()
+    decoder(&Example::new(), MODEL_ID).decode(packet, &mut [0; 3]).unwrap_err()
 }
 
 /// CRC-16 bit by bit, from its definition.
@@ -37,7 +37,7 @@ fn packet_is_these_bytes() {
     let checksum = definition(MODEL_ID.to_le_bytes().into_iter().chain(FULL_PACKET[..6].iter().copied()));
     assert_eq!(checksum.to_le_bytes(), FULL_PACKET[6..]);
 
-    let (tables, mut code, mut bare_code) = (Tables::new(), [7; 3], [8; 3]);
+    let (tables, mut code, mut bare_code) = (Example::new(), [7; 3], [8; 3]);
     let received = decoder(&tables, MODEL_ID).decode(&FULL_PACKET, &mut code);
     assert_eq!(received, Ok(Received { len: 8, sequence: Some(SEQUENCE), arrival: Arrival::InOrder }));
     assert_eq!(tables.code().unpack(&FULL_PACKET[HEAD_LEN..6], &mut bare_code), Ok(()));
@@ -48,7 +48,7 @@ fn packet_is_these_bytes() {
 fn the_specification_shows_them() {
     let specification = include_str!("../../FORMAT.md");
     let mut bare = [0; 5];
-    let bare_len = Tables::new().code().pack(&COEFFICIENTS, usize::MAX, &mut bare).unwrap();
+    let bare_len = Example::new().code().pack(&COEFFICIENTS, usize::MAX, &mut bare).unwrap();
     let mut frame = [0; frame_len_max(FULL_PACKET.len())];
     let len = encode_frame(&FULL_PACKET, &mut frame).unwrap();
     for bytes in [&bare[..bare_len], &FULL_PACKET, &full_packet(7), &frame[..len]] {
@@ -59,7 +59,7 @@ fn the_specification_shows_them() {
 
 #[test]
 fn a_budget_is_kept() {
-    let tables = Tables::new();
+    let tables = Example::new();
     for max_bytes in [0, 6, 7, 8, 9, 10, usize::MAX] {
         let packet = full_packet(max_bytes);
         assert!(packet.len() <= max_bytes.max(Profile::Full.overhead_len()));
@@ -91,19 +91,19 @@ fn each_kind_of_damage_has_its_own_error() {
     for bit in 0..64 {
         error(&with(bit / 8, FULL_PACKET[bit / 8] ^ 1 << (bit % 8)));
     }
-    let too_small = encode_full(&Tables::new().code(), MODEL_ID, &COEFFICIENTS, SEQUENCE, 99, &mut [0; 9]);
+    let too_small = encode_full(&Example::new().code(), MODEL_ID, &COEFFICIENTS, SEQUENCE, 99, &mut [0; 9]);
     assert_eq!(too_small, Err(PacketError::BufferTooSmall { needed: 10 }));
 }
 
 #[test]
 fn a_model_with_the_same_last_byte_is_another_one() {
-    let other = decoder(&Tables::new(), MODEL_ID ^ 1 << 63).decode(&FULL_PACKET, &mut [0; 3]);
+    let other = decoder(&Example::new(), MODEL_ID ^ 1 << 63).decode(&FULL_PACKET, &mut [0; 3]);
     assert_eq!(other, Err(PacketError::Checksum));
 }
 
 #[test]
 fn a_refused_packet_was_not_received() {
-    let tables = Tables::new();
+    let tables = Example::new();
     let mut decoder = decoder(&tables, MODEL_ID);
     let mut code = [0; 3];
     decoder.decode(&[&FULL_PACKET[..], &[0]].concat(), &mut code).unwrap_err();
@@ -120,7 +120,7 @@ fn a_refused_packet_was_not_received() {
 #[test]
 fn postcard_reads_and_writes_the_same() {
     // How long it is, the link says: the payload is no list.
-    let head = (0x21_u8, 0xef_u8, SEQUENCE, 0x01_u8);
+    let head = (0x21_u8, 0xef_u8, SEQUENCE, 0x02_u8);
     let payload = [FULL_PACKET[4], FULL_PACKET[5]];
     let described = (head, payload, [FULL_PACKET[6], FULL_PACKET[7]]);
     assert_eq!(postcard::to_stdvec(&described).unwrap(), FULL_PACKET);

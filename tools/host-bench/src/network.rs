@@ -44,7 +44,7 @@ impl Network {
             fill_the_range(&model.encoder()[2], &model.encode(&images), 1.0, 0.0);
             let codes = model.encode(&images);
             let columns = Vec::<Vec<f32>>::try_from(codes.tr().contiguous())?;
-            let code = code::fit(&columns, &[1.0; LATENT], &[PACKET_BYTES]);
+            let code = code::fit(&columns, &[1.0; LATENT], &[PACKET_BYTES], code::CLASSES_MAX);
             let codes = Quantizer::new(code.clone(), Device::Cpu).through_packets(&codes, PACKET_BYTES);
             fill_the_range(&model.decoder()[2], &model.decode(&codes), 0.5, 0.5);
             Ok(Network { model, code, images, codes })

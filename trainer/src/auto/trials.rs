@@ -7,7 +7,7 @@ use tch::Device;
 
 use super::{AutoError, Plan};
 use crate::batches::DeviceData;
-use crate::code::Quantizer;
+use crate::code::{CLASSES_MAX, Quantizer};
 use crate::collapse::Collapse;
 use crate::data::Dataset;
 use crate::files::{self, FileError};
@@ -74,7 +74,7 @@ fn judge(plan: &Plan, dataset: &Dataset, run: &Run, learning_rate: f64) -> Resul
     let upload = |items| DeviceData::upload(items, &dataset.normalization, run.model.device());
     let (train, held_out) = (upload(&dataset.train), upload(&dataset.test));
     let model = Collapse::new(&run.model, &train).cut(plan.latent);
-    let quantizer = Quantizer::fit(&model, &train, &plan.bytes);
+    let quantizer = Quantizer::fit(&model, &train, &plan.bytes, CLASSES_MAX);
     let errors: Vec<f64> = plan.bytes.iter().map(|&bytes| raw_mse(&model, &held_out, &quantizer, bytes)).collect();
     let ranks = Ranks::of(&spectrum::principal_axes(&spectrum::codes(&model, &train, SPECTRUM_ITEMS)).variances);
     Ok(Trial {

@@ -22,7 +22,7 @@ impl Coded {
         let basis = basis.strongest(windows, budget.min(windows.size()[1] as usize));
         let coefficients = basis.forward(windows).to_kind(Kind::Float).tr().contiguous();
         let columns = Vec::<Vec<f32>>::try_from(coefficients).expect("a matrix of f32");
-        let tables = code::fit(&columns, &basis.sensitivities(), bytes);
+        let tables = code::fit(&columns, &basis.sensitivities(), bytes, code::CLASSES_MAX);
         Self { basis, tables }
     }
 

@@ -4,11 +4,12 @@
 //! which `error + price * bits` is least, the error being that in the decoder's output. All coefficients then give the same
 //! error for their last bit, and those that could not are not sent. Each point has a price of its own.
 
-use irmae_infer::code::{Code, DEADZONE_NONE, OVERHEAD_LEN};
+use irmae_infer::code::{Code, DEADZONE_NONE, MAX_HEADS, OVERHEAD_LEN};
 use irmae_infer::format::{CodeSpec, VERSION};
 
 use super::CodeTables;
-use super::coefficient::{Choice, Coefficient, to_units};
+use super::classes::Mixture;
+use super::coefficient::{Choice, Coefficient, Units, to_units};
 
 /// Bits of the coefficient that moves the output most.
 pub(super) const BITS_MAX: u8 = 13;
@@ -19,39 +20,74 @@ const COARSEST: f64 = 0.6;
 const FINEST: f64 = 1.15;
 /// From point to point payloads grow by this, or by more where there are [`POINTS_MAX`] points.
 const GROWTH: f64 = 1.2;
-/// Points, at most: each takes a byte a coefficient.
+/// Codes over which it is seen whether classes help.
+const CHOICE_ITEMS: usize = 1000;
+/// Points, at most: each takes a byte a coefficient, and leaves the head of a packet room for fewer classes.
 const POINTS_MAX: usize = 12;
 
 /// Tables for packets of `bytes`. `columns` has the values of each coefficient over the training set, `sensitivities` the squared change of the decoder's
-/// output for a change of 1.
+/// output for a change of 1. Codes have at most `classes_max` classes and as many as the head of a packet can tell, or one where that keeps more.
 ///
 /// # Panics
 /// Where there are no coefficients, no values or no packet sizes.
-pub fn fit(columns: &[Vec<f32>], sensitivities: &[f64], bytes: &[usize]) -> CodeTables {
+pub fn fit(columns: &[Vec<f32>], sensitivities: &[f64], bytes: &[usize], classes_max: usize) -> CodeTables {
+    let one = fit_classes(columns, sensitivities, bytes, 1);
+    let many = (classes_max > 1).then(|| fit_classes(columns, sensitivities, bytes, classes_max));
+    let every = columns[0].len().div_ceil(CHOICE_ITEMS);
+    let rows = (0..columns[0].len()).step_by(every);
+    let codes: Vec<f32> = rows.flat_map(|item| columns.iter().map(move |values| values[item])).collect();
+    match many {
+        Some(many) if error(&many, &codes) < error(&one, &codes) => many,
+        _ => one,
+    }
+}
+
+/// The logarithm of what packets lose of real-valued codes, over all sizes.
+fn error(tables: &CodeTables, codes: &[f32]) -> f64 {
+    let weights = || tables.spec.resolutions.iter().cycle();
+    let square = |((read, code), &unit): ((&f32, &f32), &f32)| f64::from((read - code) / unit).powi(2);
+    let lost = |read: &[f32]| read.iter().zip(codes).zip(weights()).map(square).sum::<f64>();
+    tables.bytes.iter().map(|&bytes| lost(&measure(tables, codes, bytes).0).ln()).sum()
+}
+
+fn fit_classes(columns: &[Vec<f32>], sensitivities: &[f64], bytes: &[usize], classes_max: usize) -> CodeTables {
     let largest = |values: &Vec<f32>| values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
     let reach = |(values, sensitivity): (&Vec<f32>, &f64)| f64::from(largest(values)) * sensitivity.sqrt();
     let farthest = columns.iter().zip(sensitivities).map(reach).fold(f64::MIN_POSITIVE, f64::max);
     let finest = farthest / f64::from(1 << (BITS_MAX - 1));
-    let coefficients: Vec<Coefficient> = columns
-        .iter()
-        .zip(sensitivities)
-        .map(|(values, &sensitivity)| Coefficient::fit(values, sensitivity, finest))
-        .collect();
-    let choices = DEADZONES.map(|deadzone| coefficients.iter().map(|c| c.choices(deadzone)).collect::<Vec<_>>());
+    let units = columns.iter().zip(sensitivities).map(|(values, &sensitivity)| Units::fit(values, sensitivity, finest));
+    let units: Vec<Units> = units.collect();
     let [least, most] = [bytes[0], bytes[bytes.len() - 1]].map(|bytes| (bytes - OVERHEAD_LEN) as f64);
     let range = (FINEST * most) / (COARSEST * least);
     let last = ((range.ln() / GROWTH.ln()).ceil() as usize).clamp(1, POINTS_MAX - 1);
+    let bits: Vec<u8> = units.iter().map(|units| units.bits).collect();
+    let values: Vec<&[i16]> = units.iter().map(|units| &units.values[..]).collect();
+    let mixture = Mixture::fit(&values, &bits, classes_max.min(MAX_HEADS / (last + 1)), 8.0 * (least * most).sqrt());
+    let coefficients = in_classes(&units, &mixture, &mixture.classes_of(&values));
+    let choices = DEADZONES.map(|deadzone| coefficients.iter().map(|c| c.choices(deadzone)).collect::<Vec<_>>());
     let payloads = (0..=last).map(|k| COARSEST * least * range.powf(k as f64 / last as f64));
     let points: Vec<PointChoice> = payloads.map(|payload| choose_point(&choices, 8.0 * payload)).collect();
     let spec = CodeSpec {
-        resolutions: coefficients.iter().map(|c| c.resolution).collect(),
-        bits: coefficients.iter().map(|c| c.bits).collect(),
+        resolutions: units.iter().map(|units| units.resolution).collect(),
+        bits,
         max_len: most as u8,
         deadzones: points.iter().map(|point| point.deadzone).collect(),
         steps: points.iter().flat_map(|point| &point.steps).copied().collect(),
+        spreads: mixture.spreads,
+        means: mixture.means,
+        blur: mixture.blur,
         knots: coefficients.iter().flat_map(|c| c.knots).collect(),
     };
     CodeTables { bytes: bytes.to_vec(), spec, version: VERSION.0 }
+}
+
+/// Coefficients around their means, where each item is of its class.
+fn in_classes(units: &[Units], mixture: &Mixture, classes: &[usize]) -> Vec<Coefficient> {
+    let coefficient = |(index, one): (usize, &Units)| {
+        let at = |&class: &usize| class * units.len() + index;
+        Coefficient::fit(one, classes.iter().map(at).map(|at| (mixture.spreads[at], mixture.means[at])))
+    };
+    units.iter().enumerate().map(coefficient).collect()
 }
 
 /// Steps of a point.
@@ -140,12 +176,13 @@ pub fn measure(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> (Vec<f32
 pub(crate) fn use_of_points(tables: &CodeTables, codes: &[f32], max_bytes: usize) -> Vec<f64> {
     let mut shares = vec![0.0; tables.spec.deadzones.len()];
     let each = 1.0 / (codes.len() / tables.rank()) as f64;
-    for_each_packet(tables, codes, max_bytes, |_, packet| shares[usize::from(packet[0])] += each);
+    for_each_packet(tables, codes, max_bytes, |code, packet| shares[code.point_of(packet[0])] += each);
     shares
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::CLASSES_MAX;
     use super::super::coefficient::tests::gaussian;
     use super::*;
 
@@ -166,7 +203,7 @@ mod tests {
     #[test]
     fn error_falls_by_six_decibels_a_bit_of_every_coefficient() {
         let columns = columns(&[8.0, 4.0, 2.0, 1.0, 8.0, 4.0, 2.0, 1.0]);
-        let tables = fit(&columns, &[1.0; 8], &[3, 5, 6]);
+        let tables = fit(&columns, &[1.0; 8], &[3, 5, 6], CLASSES_MAX);
         let codes = rows(&columns);
         let error = |max_bytes: usize| {
             let (read, bytes) = measure(&tables, &codes, max_bytes);
@@ -189,7 +226,7 @@ mod tests {
     #[test]
     fn what_the_decoder_hardly_feels_is_not_sent() {
         let columns = columns(&[4.0, 4.0, 4.0]);
-        let tables = fit(&columns, &[1.0, 1e-9, 1.0], &[2]);
+        let tables = fit(&columns, &[1.0, 1e-9, 1.0], &[2], CLASSES_MAX);
         assert_eq!(tables.sent(), [0, 2]);
         let chosen = tables.select(&[2, 0]);
         assert_eq!((chosen.rank(), chosen.spec.resolutions[1]), (2, tables.spec.resolutions[0]));
@@ -200,7 +237,7 @@ mod tests {
     fn any_packet_sizes_have_tables() {
         let columns = columns(&[4.0, 2.0, 1.0, 0.5, 0.25]);
         for bytes in [vec![2], vec![2, 250], vec![4, 8, 16, 32], vec![242]] {
-            let tables = fit(&columns, &[1.0; 5], &bytes);
+            let tables = fit(&columns, &[1.0; 5], &bytes, CLASSES_MAX);
             let code = tables.spec.code().expect("sound tables");
             assert!(code.points() > 3 && code.packet_len_max() == *bytes.last().unwrap(), "{bytes:?}");
         }

@@ -147,9 +147,10 @@ pub fn to_raw_units(y: &Tensor, normalization: &Normalization) -> Tensor {
 pub fn model_id(model: &Model, code: &CodeTables) -> u64 {
     let mut hash = Sha256::new();
     let weights: Vec<f32> = Vec::try_from(model.parameters().flat().to_device(tch::Device::Cpu)).expect("f32");
-    let CodeSpec { resolutions, bits, max_len, deadzones, steps, knots } = &code.spec;
+    let CodeSpec { resolutions, bits, max_len, deadzones, steps, spreads, means, blur, knots } = &code.spec;
     weights.iter().chain(resolutions).for_each(|value| hash.update(value.to_le_bytes()));
-    [bits, &vec![*max_len], deadzones, steps].into_iter().for_each(|bytes| hash.update(bytes));
+    [bits, &vec![*max_len], deadzones, steps, spreads, &vec![*blur]].into_iter().for_each(|bytes| hash.update(bytes));
+    means.iter().for_each(|mean| hash.update(mean.to_le_bytes()));
     knots.iter().for_each(|knot| hash.update(knot.to_le_bytes()));
     u64::from_le_bytes(hash.finalize()[..8].try_into().expect("a hash has 32 bytes"))
 }

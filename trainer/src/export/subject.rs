@@ -9,7 +9,7 @@ use tch::Device;
 
 use super::{ExportError, Exported, Source, calibration, export, model_id, raw_type};
 use crate::batches::DeviceData;
-use crate::code::{BytesError, CodeTables, Quantizer, check_bytes};
+use crate::code::{BytesError, CLASSES_MAX, CodeTables, Quantizer, check_bytes};
 use crate::collapse;
 use crate::cut::{CollapseError, RankChoice, collapse_run};
 use crate::data::{self, DataError, Dataset};
@@ -127,7 +127,7 @@ impl Subject {
         }
         let train = DeviceData::upload(&data.train, &data.normalization, device);
         let bytes = if bytes.is_empty() { vec![default_bytes(model.spec().latent)] } else { bytes };
-        let quantizer = Quantizer::fit(&model, &train, &bytes);
+        let quantizer = Quantizer::fit(&model, &train, &bytes, CLASSES_MAX);
         let sent = quantizer.tables().sent();
         Ok(Self { model: collapse::select(&model, &sent), code: quantizer.tables().select(&sent), data })
     }

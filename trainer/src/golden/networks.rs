@@ -22,7 +22,8 @@ use crate::progress::Progress;
 /// Names of the networks.
 pub const NAMES: [&str; 5] = ["image", "colour", "signal", "adc", "motion"];
 
-const TRAIN_ITEMS: usize = 128;
+/// Enough for four classes of codes.
+const TRAIN_ITEMS: usize = 600;
 const TEST_ITEMS: usize = 8;
 const TRAINING: TrainingConfig = TrainingConfig {
     stack_init: StackInit::Orthogonal,
@@ -153,7 +154,7 @@ fn fit(spec: &NetworkSpec, train: &DeviceData, seed: u64) -> Model {
 fn tables(model: &Model, train: &DeviceData) -> CodeTables {
     let codes = crate::spectrum::codes(model, train, usize::MAX);
     let columns = Vec::<Vec<f32>>::try_from(codes.tr().contiguous()).expect("a matrix of f32");
-    code::fit(&columns, &vec![1.0; columns.len()], &[3, 5])
+    code::fit(&columns, &vec![1.0; columns.len()], &[3, 5], code::CLASSES_MAX)
 }
 
 /// Soft blobs in images, waves in windows; every raw type has its own range.

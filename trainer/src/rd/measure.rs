@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::Point;
 use crate::baseline::{self, Basis, Coded, Method};
 use crate::batches::DeviceData;
-use crate::code::{self, CodeTables, Quantizer};
+use crate::code::{self, CLASSES_MAX, CodeTables, Quantizer};
 use crate::collapse::Collapse;
 use crate::data::Dataset;
 use crate::model::Model;
@@ -43,7 +43,7 @@ impl Sender {
 
     fn along(model: &Model, axes: PrincipalAxes, data: &DeviceData, bytes: &[usize]) -> Self {
         let model = Collapse::along(model, axes).cut(model.spec().latent);
-        let tables = Quantizer::fit(&model, data, bytes).tables().clone();
+        let tables = Quantizer::fit(&model, data, bytes, CLASSES_MAX).tables().clone();
         Self { model, tables }
     }
 

@@ -140,6 +140,9 @@ impl Network {
             max_len: code::MAX_PAYLOAD_LEN as u8,
             deadzones: vec![160, 144],
             steps: [vec![8 * 11; len], vec![8 * 9; len]].concat(),
+            spreads: vec![11; len],
+            means: vec![0; len],
+            blur: 0,
             knots: even.cycle().take(len * KNOTS).collect(),
         }
     }
