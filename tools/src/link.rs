@@ -22,10 +22,10 @@ pub(crate) struct Link {
 /// [`irmae_infer::Profile`], as an option.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
-    /// The operating point: 1 byte
+    /// Operating point and class: 1 byte
     #[default]
     Bare,
-    /// Version, model, sequence number, operating point and CRC: 6 bytes
+    /// Version, model, sequence number, operating point and class, and CRC: 6 bytes
     Full,
 }
 

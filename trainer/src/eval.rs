@@ -47,7 +47,7 @@ pub struct DeviceReport {
     pub rmse: f64,
     /// Bytes of all packets, every byte of them, for each item.
     pub bytes_per_item: f64,
-    /// Bytes of all payloads for each item: packets without the byte of the operating point.
+    /// Bytes of all payloads for each item: packets without the byte of operating point and class.
     pub payload_bytes_per_item: f64,
     /// What payloads would take with an ideal entropy coder under the model's own tables.
     pub ideal_payload_bytes_per_item: f64,

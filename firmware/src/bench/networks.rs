@@ -95,7 +95,7 @@ fn encode<S: Sample + Pod>(model: &Model<'_>, input: &[u8], memory: &mut Memory)
     model.code().pack(code, PACKET_LEN_MAX, &mut memory.packet).expect("a large buffer")
 }
 
-/// The code that was encoded last, at the operating point that its packet has: quantiser and entropy coder alone.
+/// The code that was encoded last, with the head that its packet has: quantiser and entropy coder alone.
 #[inline(never)]
 fn code_once(model: &Model<'_>, packet_len: usize, memory: &mut Memory) {
     let code = &memory.code[..model.code_len()];

@@ -42,7 +42,7 @@ impl fmt::Display for PacketError {
         match self {
             Self::Truncated => f.write_str("packet is truncated"),
             Self::Head { found } => {
-                write!(f, "this model has no operating point {found}: the packet is damaged or of another model")
+                write!(f, "this model has no head {found:02x}: the packet is damaged or of another model")
             }
             Self::TooLong => f.write_str("packet is longer than any of this model: it is damaged or of another model"),
             Self::Version { found } => {

@@ -1,6 +1,6 @@
 //! Packets in two profiles.
 //!
-//! [`Profile::Bare`] is the number of an operating point and the payload, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
+//! [`Profile::Bare`] is the head (operating point and class) and the payload, for links that bring addresses, counters and a CRC of their own, as LoRaWAN
 //! does. [`Profile::Full`] is for those that do not, such as a UART or a bare radio: it puts around that a version, the model, a
 //! sequence number and a CRC, six bytes in all. [`framing`](crate::framing) finds packets in a stream of bytes; where nothing is lost, as in
 //! a file, a byte before each packet that counts it is enough.
@@ -58,7 +58,7 @@ const ENVELOPE_LEN: usize = HEAD_LEN + CHECKSUM_LEN;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Profile {
-    /// The operating point.
+    /// Operating point and class.
     #[default]
     Bare,
     /// Version, model, sequence number, the byte of a bare packet, and CRC.

@@ -5,7 +5,7 @@ use irmae_infer::code::Code;
 use super::coefficient::bits_of;
 
 /// Ideal length, in bits, of what the payload of the (bare) `packet` tells of `code`, in units: the cells' probabilities under the
-/// model's own tables, at the packet's operating point.
+/// model's own tables, at the packet's operating point and in its class.
 ///
 /// # Panics
 /// Where `packet` is not one of `tables`.
